@@ -1,0 +1,172 @@
+"""The frozen values that every room shares: what was seen (``World``) and what shall be done (``Plan``).
+
+A ``World`` holds everything that a decision about one ModelDeployment may look at; ``decide`` reads nothing else.
+Times are aware datetimes in UTC, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+Manifest = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """The kinds of a ModelDeployment's children, in the order in which they are created."""
+
+    CONTROLLER_REVISION = "ControllerRevision"
+    CONFIG_MAP = "ConfigMap"
+    SERVICE = "Service"
+    DEPLOYMENT = "Deployment"
+    HORIZONTAL_POD_AUTOSCALER = "HorizontalPodAutoscaler"
+    POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The user's ModelDeployment as the API server holds it; ``spec`` and ``status`` are plain dicts, not yet parsed."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created_at: datetime
+    deleting: bool
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object that we own. ``body`` holds what we may have written: labels, annotations, and spec, data or revision."""
+
+    kind: Kind
+    name: str
+    uid: str
+    generation: int
+    created_at: datetime
+    deleting: bool
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    body: Mapping[str, Any]  # top-level fields other than apiVersion, kind, metadata and status
+    status: Mapping[str, Any]
+    replicas_owners: frozenset[str] = frozenset()  # field managers that own spec.replicas (Deployments only)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """One container's state, out of ``status.(init)containerStatuses``."""
+
+    name: str
+    init: bool
+    ready: bool
+    restarts: int
+    waiting_reason: str = ""  # ImagePullBackOff, CrashLoopBackOff, CreateContainerConfigError, …
+    waiting_message: str = ""
+    exit_code: int | None = None  # of the current or, if it runs or waits again, of the last termination
+    exit_reason: str = ""  # OOMKilled, Error, Completed
+    exit_message: str = ""  # what the container left at its terminationMessagePath
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a decision wants to know of a pod."""
+
+    name: str
+    uid: str
+    revision: str  # the revision's hash, from the pod's label
+    phase: str
+    node: str
+    ready: bool
+    deleting: bool
+    created_at: datetime
+    ready_since: datetime | None
+    unschedulable: str = ""  # the scheduler's message, if PodScheduled is False
+    containers: tuple[ContainerState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that a decision about one ModelDeployment may look at."""
+
+    resource: Resource
+    children: tuple[Child, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    runtime_image: str = ""
+    refusals: tuple[Refusal, ...] = ()  # writes of the last plan that the API server refused for good
+
+    def child(self, kind: Kind, name: str) -> Child | None:
+        """The child of that kind and name, also one that is being deleted."""
+        return next((c for c in self.children if c.kind is kind and c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A write that the API server refused and will refuse again: 403, 422, or a name that somebody else's object has."""
+
+    kind: str
+    name: str
+    code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply of ``manifest``. ``create`` says that no such child of ours is known, so that the apply is
+    sent without force and an object of the same name that is not ours makes it fail instead of being taken over."""
+
+    manifest: Manifest
+    create: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Server-side apply of ``spec.replicas`` alone, with a second field manager, before an autoscaler owns it.
+
+    Without it, our leaving the field out of the next apply would reset it to 1: server-side apply removes a field
+    that its only owner no longer sends.
+    """
+
+    deployment: str
+    replicas: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Deletion of a child (or of a pod that serves the wrong bytes), bound to its uid."""
+
+    kind: str
+    name: str
+    uid: str
+    why: str
+
+
+Write = Apply | Seed | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An ``events.k8s.io/v1`` event about the ModelDeployment; the same (type, reason, message) is aggregated."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    action: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What shall be done, in order; status last and only if it differs. ``why`` feeds log, event and condition alike."""
+
+    writes: tuple[Write, ...] = ()
+    status: Mapping[str, Any] | None = None  # the whole status, or None when it stands as it should
+    events: tuple[Event, ...] = ()
+    recheck_after: float | None = None  # seconds until time alone can change the decision
+    why: tuple[str, ...] = ()
