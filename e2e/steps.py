@@ -15,7 +15,8 @@ CHART = ROOT / "helm" / "modelway"
 SYSTEM = "modelway-system"
 STORE = "http://model-store.modelway-examples.svc/digits"
 DIGESTS: dict[str, str] = {
-    version: entry["digest"] for version, entry in json.loads((ROOT / "examples/digits/models.json").read_text()).items()
+    version: entry["digest"]
+    for version, entry in json.loads((ROOT / "examples/digits/models.json").read_text()).items()
 }
 
 
@@ -41,7 +42,9 @@ class Namespace:
         return self.cluster.kubectl("-n", self.name, *arguments, input=input)
 
     def apply(self, *manifests: dict[str, Any]) -> str:
-        return self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+        return self.kubectl(
+            "apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        )
 
     def get(self, *what: str) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.kubectl("get", *what, "-o", "json"))
@@ -79,7 +82,9 @@ class Namespace:
                 and not status.get("candidate")
             )
 
-        wait_until(settled, timeout, lambda: f"{name} serves version {version}: {json.dumps(self.status(name), indent=1)}")
+        wait_until(
+            settled, timeout, lambda: f"{name} serves version {version}: {json.dumps(self.status(name), indent=1)}"
+        )
 
 
 def wait_until(true: Callable[[], bool], timeout: float, what: Callable[[], str], interval: float = 0.3) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from e2e.load import digit_request
+from e2e.pods import script_pod
 from e2e.steps import ROOT, Namespace
 from examples.digits.heldout import held_out
 
@@ -15,8 +16,7 @@ DIGITS = 360
 
 CLIENT = """
 import json, sys, urllib.request
-wrong = []
-for index, body in enumerate(json.load(open("/load/requests.json"))):
+for index, body in enumerate(json.load(open("/files/requests.json"))):
     request = urllib.request.Request(sys.argv[1], json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         probabilities = json.load(answer)["outputs"][0]["data"]
@@ -41,25 +41,7 @@ def test_quickstart_answers_held_out_digits(namespace: Namespace, say: Callable[
 def ask(namespace: Namespace, url: str) -> list[int]:
     """What the service says of each digit, asked by a pod of its own."""
     files = {"client.py": CLIENT, "requests.json": json.dumps([digit_request(i) for i in range(DIGITS)])}
-    metadata = {"name": "client", "namespace": namespace.name}
-    secure = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
-    pod = {
-        "restartPolicy": "Never",
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [
-            {
-                "name": "client",
-                "image": namespace.cluster.image("runtime"),
-                "command": ["python3", "/load/client.py", url],
-                "volumeMounts": [{"name": "load", "mountPath": "/load"}],
-                "securityContext": secure,
-            }
-        ],
-        "volumes": [{"name": "load", "configMap": {"name": "client"}}],
-    }
-    namespace.apply(
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod},
-    )
+    command = ["python3", "/files/client.py", url]
+    namespace.apply(*script_pod("client", namespace.name, namespace.cluster.image("runtime"), command, files))
     namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=120s")
     return [int(line) for line in namespace.kubectl("logs", "client").split()]

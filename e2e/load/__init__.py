@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 
 from e2e.cluster import Cluster
+from e2e.pods import script_pod
 from examples.digits.heldout import held_out
 
 MODELS = Path(__file__).resolve().parents[2] / "examples" / "digits"
@@ -81,34 +82,11 @@ class Load:
             "answers": {version: probabilities(version, PLAN_DIGITS) for version in ("1", "2")},
         }
         files = {"generate.py": (Path(__file__).parent / "generate.py").read_text(), "plan.json": json.dumps(plan)}
-        metadata = {"name": self.name, "namespace": self.namespace}
-        items = [
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
-            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": self._pod_spec()},
-        ]
+        command = ["python3", "-u", "/files/generate.py", "/files/plan.json"]
+        items = script_pod(self.name, self.namespace, self.cluster.image("runtime"), command, files)
         self.cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
         self.cluster.kubectl("-n", self.namespace, "wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
         return self
-
-    def _pod_spec(self) -> dict[str, Any]:
-        container = {
-            "name": "load",
-            "image": self.cluster.image("runtime"),
-            "command": ["python3", "-u", "/load/generate.py", "/load/plan.json"],
-            "volumeMounts": [{"name": "load", "mountPath": "/load"}],
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
-        }
-        return {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-            "volumes": [{"name": "load", "configMap": {"name": self.name}}],
-        }
 
     def finish(self, timeout: float = 60) -> Report:
         """Stop the generator, remove it and return what it saw."""

@@ -129,7 +129,9 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]
     """(status, headers in lower case, body) of one HTTP/1.1 answer with a Content-Length."""
     head = await reader.readuntil(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    headers = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
+    }
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return int(status_line.split(" ")[1]), headers, body
 
@@ -197,9 +199,9 @@ async def main(path: str) -> None:
     until = tally.started + plan.duration
     runs = asyncio.gather(
         *(
-            Client(plan, tally, f"{'keep-alive' if i < plan.keep_alive else 'new'}-{i}", i < plan.keep_alive, 31 * i).run(
-                clients / plan.rate, until
-            )
+            Client(
+                plan, tally, f"{'keep-alive' if i < plan.keep_alive else 'new'}-{i}", i < plan.keep_alive, 31 * i
+            ).run(clients / plan.rate, until)
             for i in range(clients)
         )
     )

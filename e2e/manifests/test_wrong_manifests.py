@@ -1,0 +1,49 @@
+"""Ten wrong manifests and the sentence that each gets from kubectl; and what ``kubectl explain`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from e2e.steps import Namespace, model_deployment
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "no model": ({"model": None}, "spec.model"),
+    "no uri": ({"model": {"version": "1"}}, "spec.model.uri"),
+    "a scheme that nobody knows": ({"model": {"uri": "ftp://host/model.onnx"}}, "http"),
+    "a digest that is none": ({"model": {"uri": "http://a/b.onnx", "digest": "sha1:12"}}, "sha256"),
+    "replicas and an autoscaler": ({"scaling": {"replicas": 2, "min": 1, "max": 3}}, "scaling"),
+    "min above max": ({"scaling": {"min": 5, "max": 3}}, "scaling"),
+    "negative replicas": ({"scaling": {"replicas": -1}}, "spec.scaling.replicas"),
+    "a strategy that does not exist": ({"rollout": {"strategy": "BigBang"}}, "RollingUpdate"),
+    "a duration that is none": ({"rollout": {"progressDeadline": "soon"}}, "spec.rollout.progressDeadline"),
+    "no threads": ({"serving": {"threads": 0}}, "spec.serving.threads"),
+    "a field that does not exist": ({"rollout": {"stratgy": "RollingUpdate"}}, 'unknown field "spec.rollout.stratgy"'),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_wrong_manifest_gets_a_sentence(namespace: Namespace, case: str, say: Callable[[str], None]) -> None:
+    spec, words = CASES[case]
+    manifest = model_deployment()
+    manifest["spec"] = {key: value for key, value in {**manifest["spec"], **spec}.items() if value is not None}
+    with pytest.raises(Exception) as refusal:  # noqa: PT011 - the cluster's client raises what kubectl printed
+        namespace.apply(manifest)
+    say(f"{case}: {str(refusal.value).strip().splitlines()[-1]}")
+    assert words in str(refusal.value)
+    assert not namespace.items("md")
+
+
+def test_a_name_that_no_service_can_have(namespace: Namespace, say: Callable[[str], None]) -> None:
+    with pytest.raises(Exception, match=r"metadata\.name") as refusal:
+        namespace.apply(model_deployment("7digits"))
+    say(str(refusal.value).strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("field", ["md", "md.spec.model.uri", "md.spec.rollout", "md.spec.scaling", "md.status.stable"])
+def test_explain(namespace: Namespace, field: str) -> None:
+    text = namespace.kubectl("explain", field)
+    assert "DESCRIPTION:" in text
+    assert "<empty>" not in text
