@@ -30,7 +30,7 @@ def unsupported_operator() -> bytes:
 
 
 def hungry() -> bytes:
-    """A model of a few hundred bytes whose first answer needs 4 GB: 2^30 floats, made at run time from the batch size."""
+    """A model of a few hundred bytes whose first answer needs 4 GB: 2^30 floats, made at run time."""
     big = helper.make_tensor("big", TensorProto.INT64, [1], [1 << 30])
     axes = helper.make_tensor("axes", TensorProto.INT64, [2], [0, 1])
     nodes = [

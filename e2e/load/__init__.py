@@ -71,7 +71,7 @@ class Load:
         self.cluster, self.namespace, self.name = cluster, namespace, name
 
     def start(self, url: str, *, duration: float, rate: float, keep_alive: int = 4, new: int = 4) -> Load:
-        """Begin to send ``rate`` requests a second to ``url``; the generator ends by itself after ``duration`` seconds."""
+        """Begin to send ``rate`` requests a second to ``url``; the generator ends itself after ``duration`` seconds."""
         plan = {
             "url": url,
             "duration": duration,

@@ -29,7 +29,7 @@ def test_a_wrong_manifest_gets_a_sentence(namespace: Namespace, case: str, say: 
     spec, words = CASES[case]
     manifest = model_deployment()
     manifest["spec"] = {key: value for key, value in {**manifest["spec"], **spec}.items() if value is not None}
-    with pytest.raises(Exception) as refusal:  # noqa: PT011 - the cluster's client raises what kubectl printed
+    with pytest.raises(Exception) as refusal:
         namespace.apply(manifest)
     say(f"{case}: {str(refusal.value).strip().splitlines()[-1]}")
     assert words in str(refusal.value)
