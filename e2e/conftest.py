@@ -1,4 +1,4 @@
-"""Fixtures of the stories: the cluster of `make cluster-up`, Modelway installed through its chart, a namespace a test."""
+"""Fixtures of the stories: the cluster of `make cluster-up`, Modelway installed by its chart, a namespace a test."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ It runs in a pod of the cluster (standard library only, one file, so that a Conf
 JSON document to stdout when it ends, by itself after ``duration`` seconds or at SIGTERM. Two sorts of clients share the
 rate: *keep-alive* clients hold a connection until the server says ``Connection: close``; *new-connection* clients open
 one for each request. Each answer is compared with what the version named in its ``x-modelway-version`` header must say,
-so that a mixed answer counts as a failure like a refused connection does. A failed request is counted, never sent again.
+so that a mixed answer counts as a failure like a refused connection does. What failed is counted and never sent again.
 
     python3 generate.py PLAN.json
 
