@@ -77,7 +77,7 @@ def show_digits(cluster: Cluster) -> None:
 
 
 def update_under_load(namespace: Namespace) -> tuple[Report, float]:
-    """Version 1 → 2 while clients that never retry ask; how long until the update was done, and what the clients saw."""
+    """Version 1 → 2 while clients that never retry ask: what the clients saw, and the seconds that the update took."""
     load = Load(namespace.cluster, NAMESPACE).start(
         "http://digits/v2/models/digits/infer", duration=180, rate=RATE, keep_alive=6, new=6
     )
