@@ -189,6 +189,7 @@ def restart(bench: Bench) -> None:
     of_changed = [e for e in writes if e["objectRef"].get("name", "").startswith(changed)]
     others = [e for e in writes if e not in of_changed and "events" not in request_name(e)]
     first = min((datetime.fromisoformat(e["requestReceivedTimestamp"]) for e in of_changed), default=None)
+    reaction = f"{(first - started).total_seconds():.2f} s" if first else "never"
     show(
         f"killed and started with {bench.objects}, one change waiting",
         {
