@@ -69,7 +69,10 @@ class Cluster:
         if method == "DELETE":
             return 200, self.models.pop(name)
         ready = {"type": "Ready", "status": str(self.ready), "reason": "ModelNotFound", "message": "it answered 404"}
-        return 200, {**self.models[name], "status": {"conditions": [ready], "endpoints": {"http": self.url}}}
+        return 200, {
+            **self.models[name],
+            "status": {"conditions": [ready], "endpoints": {"http": f"{self.url}/v2/models/{name}"}},
+        }
 
 
 @pytest.fixture

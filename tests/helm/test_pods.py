@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from modelway.settings import TABLE
 from tests.helm.chart import Document, is_hook, of_kind, one, pods, render
 
 pytestmark = pytest.mark.cluster  # helm comes with the cluster
@@ -87,6 +88,15 @@ def test_settings_reach_the_operator_as_text() -> None:
     assert found["MODELWAY_RESYNC_SECONDS"] == "60"
     assert found["MODELWAY_LOG_FORMAT"] == "text"
     assert environment()["MODELWAY_NAMESPACES"] == ""
+
+
+def test_the_operator_knows_every_setting_and_has_the_same_defaults() -> None:
+    known = {setting.variable: setting.default for setting in TABLE}
+    given = environment()
+    assert given.keys() == known.keys() - {"MODELWAY_LEADER_ELECTION"}  # the chart never runs without
+    own = {"MODELWAY_RUNTIME_IMAGE", "MODELWAY_LEASE_NAMESPACE", "MODELWAY_LEASE_NAME", "MODELWAY_IDENTITY"}
+    for name in given.keys() - own:
+        assert given[name] == known[name], name
 
 
 def test_replicas_prefer_different_nodes_until_an_affinity_says_otherwise() -> None:

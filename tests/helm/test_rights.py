@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from modelway.cluster.kinds import WATCHED
 from modelway.world import Kind
 from tests.helm.chart import NAMESPACE, Document, is_hook, of_kind, one, render
 
 pytestmark = pytest.mark.cluster  # helm comes with the cluster
 
 SEE_AND_APPLY = {"list", "watch", "create", "patch", "delete"}
-CHILDREN = {
-    Kind.CONTROLLER_REVISION: ("apps", "controllerrevisions"),
-    Kind.CONFIG_MAP: ("", "configmaps"),
-    Kind.SERVICE: ("", "services"),
-    Kind.DEPLOYMENT: ("apps", "deployments"),
-    Kind.HORIZONTAL_POD_AUTOSCALER: ("autoscaling", "horizontalpodautoscalers"),
-    Kind.POD_DISRUPTION_BUDGET: ("policy", "poddisruptionbudgets"),
-}
 OTHERS = {
-    ("modelway.io", "modeldeployments"): {"get", "list", "watch"},
+    ("modelway.io", "modeldeployments"): {"list", "watch"},
     ("modelway.io", "modeldeployments/status"): {"patch"},
     ("modelway.io", "modeldeployments/finalizers"): {"update"},
     ("", "pods"): {"list", "watch", "delete"},
@@ -49,8 +42,11 @@ def test_no_rule_touches_secrets_or_uses_wildcards(namespaces: list[str]) -> Non
 
 
 def test_every_kind_of_child_is_covered_and_nothing_else_is() -> None:
-    expected = OTHERS | {CHILDREN[kind]: SEE_AND_APPLY for kind in Kind}
-    assert rights(one(render(), "ClusterRole", "modelway")) == expected
+    children = {(each.group, each.plural): SEE_AND_APPLY for each in WATCHED if each.kind in set(Kind)}
+    assert len(children) == len(Kind)
+    found = rights(one(render(), "ClusterRole", "modelway"))
+    assert found == OTHERS | children
+    assert all({"list", "watch"} <= found[(each.group, each.plural)] for each in WATCHED)
 
 
 def test_with_namespaces_the_operator_has_a_role_in_each_and_no_cluster_role() -> None:

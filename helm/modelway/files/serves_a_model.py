@@ -218,8 +218,7 @@ class Trial:
             say(f"created ModelDeployment {self.namespace}/{self.name}")
             status = self.wait_until_ready(READY_SECONDS - (time.monotonic() - begun))
             say("it is Ready")
-            url = f"{status['endpoints']['http'].rstrip('/')}/v2/models/{self.name}/infer"
-            answer = self.ask(url, ANSWER_SECONDS)
+            answer = self.ask(f"{status['endpoints']['http']}/infer", ANSWER_SECONDS)
             if answer != ANSWER:
                 raise Failed(f"the model answered {answer} where {ANSWER} is right")
             say(f"the answer is right: {answer}")

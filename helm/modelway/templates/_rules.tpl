@@ -5,7 +5,7 @@ What the operator may do in each namespace that it looks after. It sees by list 
 {{- define "modelway.operatorRules" -}}
 - apiGroups: [modelway.io]
   resources: [modeldeployments]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [modelway.io]
   resources: [modeldeployments/status]
   verbs: [patch]
