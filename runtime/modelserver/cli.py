@@ -1,0 +1,88 @@
+"""The command line: `modelserver serve [PATH]` and `modelserver fetch`; help is made from the settings."""
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelserver import __version__, termination
+from modelserver.errors import ContainerError
+from modelserver.settings import FetchSettings, ServeSettings, flag, read
+
+DESCRIPTION = """\
+Serves an ONNX model over HTTP: the Open Inference Protocol v2, and POST /model/predict.
+
+  modelserver serve model.onnx       serve a file (or a folder that holds one) on port 8080
+  modelserver fetch                  fill the model directory from MODELSERVER_MODEL_URI, verified
+  modelserver serve                  serve what fetch has put there
+"""
+SERVE = """\
+Loads the model, warms it up, then answers until SIGTERM.
+
+  curl localhost:8080/v2/models/NAME                                          what it takes and gives
+  curl localhost:8080/model/predict -d '{"data": [[5.1, 3.5, 1.4, 0.2]]}'     the plain way
+  curl localhost:8080/v2/models/NAME/infer -d '{"inputs": [...]}'             the Open Inference Protocol
+  curl localhost:8080/metrics                                                 Prometheus metrics
+
+On SIGTERM it turns unready, goes on answering everybody while the news spreads, closes connections politely and
+exits 0; a second SIGTERM ends sooner. Exit code 1 means failure, told in one sentence.
+"""
+FETCH = """\
+Downloads the model to MODEL_DIR/content and writes MODEL_DIR/artifact.json, last and atomically.
+
+Broken connections are resumed, the size is bounded, the sha256 is compared with the pinned or recorded digest, and
+what is no ONNX model (a login page, an archive, a cut-off file) is refused. S3 reads the usual AWS_* variables;
+AWS_ENDPOINT_URL names another server, AWS_SKIP_SIGNATURE=true reads public buckets.
+"""
+MODES = {"serve": (ServeSettings, SERVE), "fetch": (FetchSettings, FETCH)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 1 failed (and said why), 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["modelserver"]:  # a pod's `args: [modelserver, serve]` behind the image's entry point
+        del words[0]
+    given = vars(_parser().parse_args(words))
+    command, path = given.pop("command"), given.pop("path", None)
+    log = Path(given.get("termination_log") or os.environ.get("MODELSERVER_TERMINATION_LOG") or "/dev/termination-log")
+    try:
+        if command == "fetch":
+            return _fetch(read(FetchSettings, given, os.environ), log)
+        return _serve(read(ServeSettings, given, os.environ), path)
+    except ContainerError as error:
+        termination.say(termination.failure_message(error.reason, str(error)), log)
+        print(f"modelserver {command}: {error.reason}: {error}", file=sys.stderr)
+        return 1
+
+
+def _fetch(settings: FetchSettings, log: Path) -> int:
+    from modelserver.artifact.fetch import fetch  # noqa: PLC0415 - `serve` must not pay for it
+
+    artifact = fetch(settings)
+    termination.say(termination.success_message(artifact.digest, artifact.bytes), log)
+    print(f"modelserver fetch: {artifact.uri} is {artifact.digest}, {artifact.bytes} bytes in {artifact.files} file(s)")
+    return 0
+
+
+def _serve(settings: ServeSettings, path: str | None) -> int:
+    from modelserver.server.lifecycle import serve  # noqa: PLC0415 - `fetch` must not import onnxruntime or numpy
+
+    return serve(settings, Path(path) if path else None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("modelserver", description=DESCRIPTION, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"modelserver {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|fetch")
+    for command, (settings, description) in MODES.items():
+        sub = commands.add_parser(command, description=description, formatter_class=formatter)
+        if command == "serve":
+            sub.add_argument("path", nargs="?", metavar="PATH", help="a .onnx file or a folder; default: --model-dir")
+        for field in dataclasses.fields(settings):
+            default = f" [{field.default}]" if field.default not in (None, "") else ""
+            explanation = f"{field.metadata['help']}{default} ({field.metadata['env']})".replace("%", "%%")
+            sub.add_argument(flag(field.name), metavar="…", help=explanation)
+    return parser

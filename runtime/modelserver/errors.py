@@ -1,0 +1,128 @@
+"""Every error this program can tell somebody about, and what it means at the edges.
+
+Two families: `RequestError` is told to the caller of one request (an HTTP status, one table below);
+`ContainerError` ends the process and is told to the operator (a reason in the termination message).
+The message is always a sentence that a person can act on.
+"""
+
+
+class RequestError(Exception):
+    """Something a caller is told in `{"error": …}`; `STATUS_BY_ERROR` has its HTTP status."""
+
+
+class MalformedRequest(RequestError):
+    """Not HTTP, not JSON, or not the shape of document that the path expects."""
+
+
+class InvalidTensor(RequestError):
+    """An input or requested output that does not fit the model's signature."""
+
+
+class ModelRejectedInput(RequestError):
+    """The tensors fit the signature, but ONNX Runtime refused them (dimensions that do not fit each other, …)."""
+
+
+class NotFound(RequestError):
+    """No such path, model or version."""
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method does not; `allow` is the value of the Allow header."""
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class RequestTimeout(RequestError):
+    """The request's head or body came too slowly."""
+
+
+class BodyTooLarge(RequestError):
+    """The body is, or says that it is, larger than the limit."""
+
+
+class ExpectationFailed(RequestError):
+    """An `Expect` header other than `100-continue`."""
+
+
+class HeadTooLarge(RequestError):
+    """Request line and headers are larger than the limit."""
+
+
+class NotReady(RequestError):
+    """The model is still loading or warming up, or the server drains."""
+
+
+class Overloaded(RequestError):
+    """More requests, bytes or connections than the limits allow; worth trying again soon."""
+
+
+class InternalError(RequestError):
+    """A failure of ours or of ONNX Runtime's that no caller caused."""
+
+
+STATUS_BY_ERROR: dict[type[RequestError], int] = {
+    MalformedRequest: 400,
+    InvalidTensor: 400,
+    ModelRejectedInput: 400,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    RequestTimeout: 408,
+    BodyTooLarge: 413,
+    ExpectationFailed: 417,
+    HeadTooLarge: 431,
+    InternalError: 500,
+    NotReady: 503,
+    Overloaded: 503,
+}
+
+RETRY_AFTER_SECONDS = 1  # with every 503: the queue of a tiny model is empty again within a second
+
+
+class ContainerError(Exception):
+    """Ends `fetch` or `serve` with exit code 1; the class name is the `reason` of the termination message."""
+
+    @property
+    def reason(self) -> str:
+        return type(self).__name__
+
+
+class BadSettings(ContainerError):
+    """A setting is wrong."""
+
+
+class ModelNotFound(ContainerError):
+    """404, no such key, no such path, a folder without a model."""
+
+
+class ModelSourceUnreachable(ContainerError):
+    """Connection refused, name not resolved, time-out, 5xx after retries."""
+
+
+class ModelAccessDenied(ContainerError):
+    """401, 403, or a file that may not be read."""
+
+
+class ModelNotAModel(ContainerError):
+    """The bytes are HTML, JSON, an archive, empty, …: not ONNX."""
+
+
+class ModelTooLarge(ContainerError):
+    """Larger than `MODELSERVER_MODEL_MAX_BYTES`, or than the volume."""
+
+
+class DigestMismatch(ContainerError):
+    """Other bytes than the pinned or recorded digest."""
+
+
+class ModelCorrupt(ContainerError):
+    """Truncated, or not parseable as ONNX."""
+
+
+class ModelUnsupported(ContainerError):
+    """An opset, operator or type that ONNX Runtime does not have."""
+
+
+class ModelFailed(ContainerError):
+    """Loads, but the warm-up requests fail."""

@@ -1,0 +1,99 @@
+"""What this server is and answers, whatever carries the requests: own connections or ASGI."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from modelserver.errors import RETRY_AFTER_SECONDS, STATUS_BY_ERROR, InternalError, MethodNotAllowed, RequestError
+from modelserver.metrics import Metrics
+from modelserver.server.http1 import JSON
+from modelserver.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from modelserver.core import Core  # imported for real only when the model is loaded: 0.1 s
+
+log = logging.getLogger("modelserver")
+
+
+class Reply(NamedTuple):
+    """An answer: `extra` are further header lines, each ending in CRLF; `error` is the kind, where it is one."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    extra: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What answers a request: `compute` runs the model (and may be moved to a thread), `answer` is done at once.
+
+    `label` is the request's path in the metrics. Exactly one of `compute` and `answer` is there.
+    """
+
+    label: str
+    compute: Callable[[bytes], bytes] | None = None
+    answer: Callable[[], Reply] | None = None
+
+
+class App:
+    """The state of one server, and its answers."""
+
+    def __init__(self, settings: ServeSettings, name: str) -> None:
+        self.settings = settings
+        self.name = name
+        self.metrics = Metrics()
+        self.core: "Core | None" = None
+        self.inline = False
+        self.draining = False
+        self.headers: dict[str, str] = {}
+        if settings.revision:
+            self.headers["x-modelway-revision"] = settings.revision
+        if settings.model_version:
+            self.headers["x-modelway-version"] = settings.model_version
+
+    @property
+    def ready(self) -> bool:
+        return self.core is not None and not self.draining
+
+    def serve(self, core: "Core", inline: bool) -> None:
+        """The model is loaded and warm: from now on requests are answered with it."""
+        self.core, self.inline = core, inline
+        self.metrics.gauges["modelserver_ready"] = 1
+
+    def drain(self) -> None:
+        self.draining = True
+        self.metrics.gauges |= {"modelserver_ready": 0, "modelserver_draining": 1}
+
+    def compute(self, endpoint: Endpoint, body: bytes) -> Reply:
+        """Run the model, here and now; never raises. May be called from several threads at once."""
+        assert endpoint.compute is not None
+        try:
+            return Reply(200, endpoint.compute(body))
+        except RequestError as error:
+            return refusal(error)
+        except Exception:
+            log.exception("A request to %s failed", endpoint.label)
+            return refusal(InternalError("The server failed on this request; its log says why."))
+
+    def count(self, label: str, reply: Reply, started: float) -> None:
+        """Metrics of one answer; `started` by `time.perf_counter`."""
+        self.metrics.answered(label, reply.status, time.perf_counter() - started)
+        if reply.error:
+            self.metrics.failed(reply.error)
+
+
+def refusal(error: RequestError) -> Reply:
+    """The answer that tells an error."""
+    status = STATUS_BY_ERROR[type(error)]
+    extra = ""
+    if status == 503:
+        extra = f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
+    elif isinstance(error, MethodNotAllowed):
+        extra = f"allow: {error.allow}\r\n"
+    return Reply(status, orjson.dumps({"error": str(error)}), JSON, extra, type(error).__name__)

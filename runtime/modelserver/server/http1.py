@@ -1,0 +1,175 @@
+"""HTTP/1.1 as values: request heads, chunked bodies, response heads. No sockets in here (RFC 9112).
+
+A head is parsed by httptools (llhttp) once; the result depends on its bytes alone, so the connection remembers it:
+a client on a kept-alive connection sends the same head again and again.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+
+import httptools
+
+from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest
+
+END_OF_HEAD = b"\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+JSON = "application/json"
+# An upgrade that is asked for, we never grant (RFC 9110 §7.8 lets a server ignore it), but llhttp would take the
+# bytes after the head for the new protocol's, and a POST would lose its body.
+UPGRADE = re.compile(rb"(?i)(?<=\r\n)upgrade(?=[ \t]*:)")
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
+LONGEST_CHUNK_LINE = 256
+LARGEST_TRAILER = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head. `length` of the body in bytes, None when it comes in chunks."""
+
+    method: str
+    target: str
+    length: int | None
+    keep_alive: bool
+    expects_continue: bool
+
+
+class _Fields:
+    """What llhttp calls while it reads one head."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+
+def parse_head(raw: bytes) -> Head:
+    """`raw` ends with the empty line. Raises MalformedRequest or ExpectationFailed."""
+    fields = _Fields()
+    parser = httptools.HttpRequestParser(fields)
+    try:
+        parser.feed_data(UPGRADE.sub(b"ignored", raw))
+        method = parser.get_method().decode("ascii")
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
+        raise MalformedRequest(f"This is not an HTTP/1.1 request: {problem}.") from None
+    version = parser.get_http_version()
+    named: dict[bytes, list[bytes]] = {}
+    for name, value in fields.headers:
+        named.setdefault(name, []).append(value)
+    if version == "1.1" and len(named.get(b"host", [])) != 1:
+        raise MalformedRequest("An HTTP/1.1 request must have exactly one Host header.")
+    expectation = b",".join(named.get(b"expect", [])).strip().lower()
+    if expectation not in (b"", b"100-continue"):
+        raise ExpectationFailed("The only expectation that can be met is 100-continue.")
+    return Head(
+        method=method,
+        target=fields.target.decode("latin-1"),
+        length=_body_length(named),
+        keep_alive=bool(parser.should_keep_alive()),
+        expects_continue=expectation != b"" and version == "1.1",
+    )
+
+
+def _body_length(named: dict[bytes, list[bytes]]) -> int | None:
+    if b"transfer-encoding" in named:
+        if [value.strip().lower() for value in named[b"transfer-encoding"]] != [b"chunked"]:
+            raise MalformedRequest("The only transfer encoding that is read is 'chunked'.")
+        if b"content-length" in named:
+            raise MalformedRequest("A request can't have both Content-Length and Transfer-Encoding.")
+        return None
+    lengths = named.get(b"content-length", [b"0"])
+    if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
+        raise MalformedRequest("Content-Length must be one number.")
+    return int(lengths[0])
+
+
+class Chunks:
+    """A chunked body being read. Feed it the buffer that the rest arrives in; it takes what it has understood."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.body = bytearray()
+        self._left = 0  # of the current chunk, its CRLF included
+        self._last = False
+
+    def take(self, buffer: bytearray) -> bool:
+        """Move chunks from `buffer` to `body`; True when the body is whole. Raises MalformedRequest, BodyTooLarge."""
+        while True:
+            if self._left > 2:
+                data = buffer[: self._left - 2]
+                self.body += data
+                self._left -= len(data)
+                del buffer[: len(data)]
+            if self._left > 2 or (self._left and len(buffer) < 2):
+                return False
+            if self._left:
+                if buffer[:2] != b"\r\n":
+                    raise MalformedRequest("A chunk of the body does not end where its size says.")
+                del buffer[:2]
+                self._left = 0
+            if self._last:
+                return self._trailers(buffer)
+            if not self._size(buffer):
+                return False
+
+    def _size(self, buffer: bytearray) -> bool:
+        line = CHUNK_SIZE.match(buffer)
+        if line is None:
+            if b"\n" in buffer[:LONGEST_CHUNK_LINE] or len(buffer) >= LONGEST_CHUNK_LINE:
+                raise MalformedRequest("A chunk of the body has no readable size.")
+            return False
+        length = int(line[1], 16)
+        if len(self.body) + length > self.limit:
+            raise BodyTooLarge(f"The body is larger than the limit of {self.limit} bytes.")
+        self._last, self._left = length == 0, length + 2 if length else 0
+        end = line.end()
+        del line  # a match holds the bytearray, which could then not shrink
+        del buffer[:end]
+        return True
+
+    def _trailers(self, buffer: bytearray) -> bool:
+        if buffer[:2] == b"\r\n":
+            del buffer[:2]
+            return True
+        end = buffer.find(END_OF_HEAD)
+        if end < 0:
+            if len(buffer) > LARGEST_TRAILER:
+                raise MalformedRequest("The trailers after the body are too long.")
+            return False
+        del buffer[: end + len(END_OF_HEAD)]
+        return True
+
+
+class ResponseHeads:
+    """Response heads up to the number that follows `content-length: `, made once a second (they hold the date)."""
+
+    def __init__(self, always: dict[str, str]) -> None:
+        self._always = "".join(f"{name}: {value}\r\n" for name, value in always.items())
+        self._second = 0
+        self._made: dict[tuple[int, bool, str, str], bytes] = {}
+
+    def start(self, status: int, close: bool, content_type: str = JSON, extra: str = "") -> bytes:
+        """`extra`: more header lines, each ending in CRLF."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._made.clear()
+        key = (status, close, content_type, extra)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = (
+                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+                f"date: {formatdate(second, usegmt=True)}\r\n"
+                f"content-type: {content_type}\r\n"
+                f"{self._always}{extra}"
+                f"connection: {'close' if close else 'keep-alive'}\r\n"
+                "content-length: "
+            ).encode("latin-1")
+        return made

@@ -1,0 +1,165 @@
+"""From start to drained: listen, load, warm up, serve, and on SIGTERM leave without dropping a request."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from modelserver.artifact.directory import open_model
+from modelserver.server.acceptor import Acceptor
+from modelserver.server.app import App
+from modelserver.server.drain import Draining, Step, next_step
+from modelserver.server.workers import Workers
+from modelserver.settings import ServeSettings
+from modelserver.threads import available
+
+if TYPE_CHECKING:
+    from modelserver.core import Core
+    from modelserver.warmup import Warmth
+
+log = logging.getLogger("modelserver")
+DRAIN_TICK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is ready to serve; `load_seconds` with the import of ONNX Runtime."""
+
+    core: "Core"
+    warmth: "Warmth"
+    load_seconds: float
+
+
+def serve(settings: ServeSettings, path: Path | None) -> int:
+    """Serve until SIGTERM; returns the exit code. Raises ContainerError when there is nothing to serve."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    model, digest = open_model(path or settings.model_dir)
+    name = settings.model_name or (model.stem if path and path.is_file() else "model")
+    app = App(settings, name)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_live(app, model, digest))
+    return 0
+
+
+def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
+    """Import ONNX Runtime, load and warm up; raises ModelCorrupt, ModelUnsupported or ModelFailed."""
+    started = time.perf_counter()
+    from modelserver import session, warmup  # noqa: PLC0415 - 0.1 s, while the port already answers health checks
+    from modelserver.core import Core  # noqa: PLC0415
+
+    core = Core(name, settings.model_version, session.load(model, available(), settings.threads))
+    loaded = time.perf_counter()
+    warmth = warmup.warm_up(core, settings.warmup_requests)
+    return Loaded(core, warmth, loaded - started)
+
+
+async def _live(app: App, model: Path, digest: str | None) -> None:
+    loop = asyncio.get_running_loop()
+    stop = _Stop(loop)
+    workers = Workers(loop, available().threads, app.settings.max_in_flight)
+    acceptor = Acceptor(app, workers, loop)
+    port = await acceptor.listen()
+    log.info("listening on port %d, loading %s", port, model)
+    loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+    loading = loop.run_in_executor(loader, load, model, app.name, app.settings)
+    try:
+        await asyncio.wait([loading, stop.asked], return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            _open(app, loading.result(), digest, model)
+            await stop.asked
+        app.drain()
+        await _drain(acceptor, stop)
+    finally:
+        loader.shutdown(wait=False, cancel_futures=True)
+        acceptor.stop_listening()
+        acceptor.abort()
+        workers.close()
+
+
+def _open(app: App, loaded: Loaded, digest: str | None, model: Path) -> None:
+    warmth, settings, core = loaded.warmth, app.settings, loaded.core
+    inline = warmth.inline if settings.execution == "auto" else settings.execution == "inline"
+    app.metrics.gauges |= {
+        "modelserver_model_load_seconds": loaded.load_seconds,
+        "modelserver_model_warmup_seconds": warmth.seconds,
+        "modelserver_threads": core.session.threads,
+    }
+    if warmth.run_seconds is not None:
+        app.metrics.gauges["modelserver_model_run_seconds"] = warmth.run_seconds
+    app.metrics.info = {
+        "model": app.name,
+        "version": settings.model_version or "",
+        "revision": settings.revision or "",
+        "digest": digest or "",
+        "file": model.name,
+        "execution": "inline" if inline else "thread",
+    }
+    # What is loaded now stays: the collector need never look at it again, and forked or shared pages stay shared.
+    gc.collect()
+    gc.freeze()
+    app.serve(core, inline)
+    log.info(
+        "ready: %s in %.3f s, warm after %.3f s%s, one run takes %s, %d thread(s), %s",
+        app.name,
+        loaded.load_seconds,
+        warmth.seconds,
+        f" ({warmth.note})" if warmth.note else "",
+        "an unknown time" if warmth.run_seconds is None else f"{warmth.run_seconds * 1000:.3f} ms",
+        core.session.threads,
+        app.metrics.info["execution"],
+    )
+
+
+class _Stop:
+    """SIGTERM begins the drain, a second one ends it sooner; SIGINT (a person at a terminal) is both at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.asked: asyncio.Future[None] = loop.create_future()
+        self.draining: Draining | None = None
+        loop.add_signal_handler(signal.SIGTERM, self._signalled, False)
+        loop.add_signal_handler(signal.SIGINT, self._signalled, True)
+
+    def _signalled(self, hurry: bool) -> None:
+        now = self.loop.time()
+        if self.draining is None:
+            self.draining = Draining(now, now if hurry else None)
+        elif self.draining.hurried is None:
+            self.draining = replace(self.draining, hurried=now)
+        if not self.asked.done():
+            self.asked.set_result(None)
+
+
+async def _drain(acceptor: Acceptor, stop: _Stop) -> None:
+    log.info("draining: unready, answering everybody for up to %g s", acceptor.settings.drain_seconds)
+    if acceptor.app.core is None:
+        return  # never was ready, so nobody was ever sent here
+    while True:
+        assert stop.draining is not None
+        now = acceptor.now()
+        step = next_step(
+            stop.draining, now, acceptor.settings, len(acceptor.connections), acceptor.busy, acceptor.last_seen
+        )
+        if step is not Step.ANSWER:
+            acceptor.stop_listening()
+            acceptor.close_idle()
+        if step is Step.LEAVE:
+            break
+        await asyncio.sleep(DRAIN_TICK_SECONDS)
+    await _flush(acceptor)
+    log.info("drained: %d answered, %d connections left", acceptor.app.metrics.total, len(acceptor.connections))
+
+
+async def _flush(acceptor: Acceptor) -> None:
+    """The last answers may still be on their way out; a reader that takes none for two seconds is not waiting."""
+    end = acceptor.now() + 2.0
+    while acceptor.connections and acceptor.now() < end:
+        await asyncio.sleep(0.01)

@@ -1,0 +1,145 @@
+"""The routes table: every path that is answered, and by what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import orjson
+
+from modelserver import __version__
+from modelserver.errors import MethodNotAllowed, NotFound, NotReady, RequestError
+from modelserver.metrics import CONTENT_TYPE
+from modelserver.server.app import App, Endpoint, Reply, refusal
+
+if TYPE_CHECKING:
+    from modelserver.core import Core
+
+LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
+DRAINING = "The server is stopping; it still answers, but takes itself out of service."
+
+
+def _core(app: App) -> "Core":
+    if app.core is None:
+        raise NotReady(LOADING.format(name=app.name))
+    return app.core
+
+
+def _infer(app: App, body: bytes) -> bytes:
+    return _core(app).infer(body)
+
+
+def _predict(app: App, body: bytes) -> bytes:
+    return _core(app).predict(body)
+
+
+def _live(app: App) -> Reply:
+    return Reply(200, b'{"live":true}')
+
+
+def _ready(app: App) -> Reply:
+    if app.ready:
+        return Reply(200, b'{"ready":true}')
+    return refusal(NotReady(DRAINING if app.draining else LOADING.format(name=app.name)))
+
+
+def _server_metadata(app: App) -> Reply:
+    return Reply(200, orjson.dumps({"name": "modelserver", "version": __version__, "extensions": []}))
+
+
+def _model_metadata(app: App) -> Reply:
+    if app.core is None:
+        return refusal(NotReady(LOADING.format(name=app.name)))
+    return Reply(200, app.core.metadata())
+
+
+def _model_ready(app: App) -> Reply:
+    if app.ready:
+        return Reply(200, orjson.dumps({"name": app.name, "ready": True}))
+    return _ready(app)
+
+
+def _metrics(app: App) -> Reply:
+    return Reply(200, app.metrics.render(), CONTENT_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`{model}` in a path is the served model, with and without `/versions/{version}`."""
+
+    method: str
+    path: str
+    answer: Callable[[App], Reply] | None = None
+    run: Callable[[App, bytes], bytes] | None = None
+
+
+ROUTES = (
+    Route("GET", "/v2", answer=_server_metadata),
+    Route("GET", "/v2/health/live", answer=_live),
+    Route("GET", "/v2/health/ready", answer=_ready),
+    Route("GET", "/v2/models/{model}", answer=_model_metadata),
+    Route("GET", "/v2/models/{model}/ready", answer=_model_ready),
+    Route("POST", "/v2/models/{model}/infer", run=_infer),
+    Route("POST", "/model/predict", run=_predict),
+    Route("GET", "/metrics", answer=_metrics),
+)
+UNKNOWN = "other"  # the metrics' label of every path that is not in the table: paths are the callers' choice
+
+
+class Router:
+    """The routes of one server: exact paths to endpoints."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.endpoints: dict[str, dict[str, Endpoint]] = {}
+        versions = [v for v in (app.settings.model_version, app.settings.revision) if v]
+        for route in ROUTES:
+            for path in self._paths(route.path, versions):
+                self.endpoints.setdefault(path, {})[route.method] = self._endpoint(route)
+
+    def _paths(self, path: str, versions: list[str]) -> list[str]:
+        if "{model}" not in path:
+            return [path]
+        models = [self.app.name, *(f"{self.app.name}/versions/{version}" for version in versions)]
+        return [path.replace("{model}", model) for model in models]
+
+    def _endpoint(self, route: Route) -> Endpoint:
+        if route.run is not None:
+            return Endpoint(route.path, compute=partial(route.run, self.app))
+        assert route.answer is not None
+        return Endpoint(route.path, answer=partial(route.answer, self.app))
+
+    def find(self, method: str, target: str) -> Endpoint:
+        """The endpoint of a request target (origin or absolute form); errors are endpoints too."""
+        path = target.partition("?")[0]
+        if "://" in path[:8]:
+            path = "/" + path.partition("://")[2].partition("/")[2]
+        methods = self.endpoints.get(path) or self.endpoints.get(_normal(path))
+        if methods is None:
+            return _refusing(NotFound(self._not_found(_normal(path))))
+        found = methods.get("GET" if method == "HEAD" else method)
+        if found is None:
+            allow = ", ".join(sorted(methods) + (["HEAD"] if "GET" in methods else []))
+            return _refusing(MethodNotAllowed(f"{path} answers {allow}, not {method}.", allow))
+        return found
+
+    def _not_found(self, path: str) -> str:
+        parts = path.split("/")
+        if parts[1:3] == ["v2", "models"] and len(parts) > 3:
+            if parts[3] != self.app.name:
+                return f"There is no model '{parts[3]}' here; this server has '{self.app.name}'."
+            if parts[4:5] == ["versions"] and len(parts) > 5:
+                version = self.app.settings.model_version or self.app.settings.revision
+                has = f"version '{version}'" if version else "no versions; leave out /versions/…"
+                return f"There is no version '{parts[5]}' of '{self.app.name}' here; this server has {has}."
+        return f"There is nothing at {path}. Infer at /v2/models/{self.app.name}/infer or /model/predict."
+
+
+def _normal(path: str) -> str:
+    """Percent-decoded, without a trailing slash."""
+    return unquote(path).rstrip("/") or "/"
+
+
+def _refusing(error: RequestError) -> Endpoint:
+    return Endpoint(UNKNOWN, answer=partial(refusal, error))

@@ -1,0 +1,215 @@
+"""Every setting, once: its environment variable, flag, default, check and explanation.
+
+A setting is a field of `ServeSettings` or `FetchSettings`. Its flag is the field's name with dashes
+(`http_port` → `--http-port`) and wins over the environment variable. `ARCHITECTURE.md` lists the variables that
+the operator sets; `tests/contract/` holds both sides to it.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from modelserver.errors import BadSettings
+
+GIB = 1024**3
+MIB = 1024**2
+UNITS = {"": 1, "Ki": 1024, "Mi": MIB, "Gi": GIB, "K": 1000, "M": 1000**2, "G": 1000**3}
+
+
+def whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """Check for a whole number in a closed range; raises ValueError with what was expected."""
+
+    def parse(text: str) -> int:
+        expected = f"a whole number ≥ {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
+        if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum or (maximum and int(text) > maximum):
+            raise ValueError(expected)
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
+        raise ValueError("a number of seconds such as 20 or 0.5")
+    return float(text)
+
+
+def size(text: str) -> int:
+    """A number of bytes, or `512Mi`, `10Gi`, `2G`."""
+    match = re.fullmatch(r"([0-9]{1,18})(Ki|Mi|Gi|K|M|G)?", text)
+    if not match or int(match[1]) == 0:
+        raise ValueError("a number of bytes such as 1048576, 512Mi or 10Gi")
+    return int(match[1]) * UNITS[match[2] or ""]
+
+
+def threads(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return whole(1, 1024)(text)
+    except ValueError:
+        raise ValueError("'auto' or a whole number from 1 to 1024") from None
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def header_text(text: str) -> str:
+    """Text that can stand in an HTTP header and in a URL's path segment."""
+    if not re.fullmatch(r"[!-~]{1,253}", text):
+        raise ValueError("at most 253 printable ASCII characters without spaces")
+    return text
+
+
+def digest(text: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise ValueError("'sha256:' and 64 lower-case hexadecimal digits")
+    return text
+
+
+def setting(env: str, parse: Callable[[str], Any], default: Any, explanation: str) -> Any:
+    """A dataclass field that carries its variable's name, check and explanation."""
+    return dataclasses.field(default=default, metadata={"env": env, "parse": parse, "help": explanation})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Settings of `modelserver serve`. Times are seconds, sizes bytes."""
+
+    model_dir: Path = setting("MODELSERVER_MODEL_DIR", Path, Path("/models"), "where `modelserver fetch` put the model")
+    model_name: str | None = setting(
+        "MODELSERVER_MODEL_NAME", header_text, None, "the model's name in URLs; default: the file's name, or 'model'"
+    )
+    model_version: str | None = setting(
+        "MODELSERVER_MODEL_VERSION", header_text, None, "a version for people, answered in x-modelway-version"
+    )
+    revision: str | None = setting(
+        "MODELSERVER_REVISION", header_text, None, "the revision's hash, answered in x-modelway-revision"
+    )
+    traffic_dir: Path = setting(
+        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if there is one"
+    )
+    http_host: str = setting("MODELSERVER_HTTP_HOST", str, "", "address to listen on; default: all, IPv4 and IPv6")
+    http_port: int = setting("MODELSERVER_HTTP_PORT", whole(0, 65535), 8080, "port to listen on; 0 picks a free one")
+    threads: int | None = setting(
+        "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"
+    )
+    warmup_requests: int = setting(
+        "MODELSERVER_WARMUP_REQUESTS", whole(0, 10_000), 3, "synthetic requests answered before the server is ready"
+    )
+    execution: str = setting(
+        "MODELSERVER_EXECUTION",
+        one_of("auto", "inline", "thread"),
+        "auto",
+        "where the model runs: inline (in the event loop), thread, or auto (inline below 1 ms, measured at start)",
+    )
+    max_body_bytes: int = setting("MODELSERVER_MAX_BODY_BYTES", size, 64 * MIB, "largest request body (413 beyond)")
+    max_header_bytes: int = setting("MODELSERVER_MAX_HEADER_BYTES", size, 32 * 1024, "largest request head (431 beyond)")
+    max_buffered_bytes: int = setting(
+        "MODELSERVER_MAX_BUFFERED_BYTES", size, 256 * MIB, "unfinished request bodies of all connections (503 beyond)"
+    )
+    max_connections: int = setting("MODELSERVER_MAX_CONNECTIONS", whole(1), 4096, "open connections (503 beyond)")
+    max_in_flight: int = setting(
+        "MODELSERVER_MAX_IN_FLIGHT", whole(1), 256, "requests waiting for or running in worker threads (503 beyond)"
+    )
+    header_timeout: float = setting(
+        "MODELSERVER_HEADER_TIMEOUT_SECONDS", seconds, 10.0, "time for a request's head, from its first byte (408)"
+    )
+    body_timeout: float = setting("MODELSERVER_BODY_TIMEOUT_SECONDS", seconds, 60.0, "time for a request's body (408)")
+    write_timeout: float = setting(
+        "MODELSERVER_WRITE_TIMEOUT_SECONDS", seconds, 30.0, "time a client may leave answers unread before it is cut off"
+    )
+    idle_timeout: float = setting(
+        # Longer than the usual load balancers' own (60 to 600 s): whoever closes first must be the client, because
+        # a server that closes may do so at the very moment when a request is on its way.
+        "MODELSERVER_IDLE_TIMEOUT_SECONDS",
+        seconds,
+        650.0,
+        "time a kept-alive connection may stay without a request",
+    )
+    drain_seconds: float = setting(
+        "MODELSERVER_DRAIN_SECONDS", seconds, 20.0, "after SIGTERM: how long to go on accepting and answering"
+    )
+    drain_min_seconds: float = setting(
+        # Endpoints take a moment to leave every node's rules; until then new connections still arrive here.
+        "MODELSERVER_DRAIN_MIN_SECONDS",
+        seconds,
+        5.0,
+        "after SIGTERM: how long to wait for late connections though none is open",
+    )
+    drain_grace_seconds: float = setting(
+        "MODELSERVER_DRAIN_GRACE_SECONDS", seconds, 8.0, "after the drain: time for requests that are under way"
+    )
+    termination_log: Path = setting(
+        "MODELSERVER_TERMINATION_LOG", Path, Path("/dev/termination-log"), "where the last word goes, if it exists"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSettings:
+    """Settings of `modelserver fetch`. Times are seconds, sizes bytes."""
+
+    model_uri: str | None = setting(
+        "MODELSERVER_MODEL_URI", str, None, "http(s)://…, s3://bucket/key, pvc://claim/path, file:///path or a path"
+    )
+    model_digest: str | None = setting(
+        "MODELSERVER_MODEL_DIGEST", digest, None, "the only content to accept, sha256:…; default: what is recorded, or any"
+    )
+    model_max_bytes: int = setting("MODELSERVER_MODEL_MAX_BYTES", size, 10 * GIB, "largest model to fetch")
+    model_dir: Path = setting("MODELSERVER_MODEL_DIR", Path, Path("/models"), "where to write content/ and artifact.json")
+    source_dir: Path = setting("MODELSERVER_SOURCE_DIR", Path, Path("/source"), "where pvc://claim is mounted")
+    revision: str | None = setting(
+        "MODELSERVER_REVISION", header_text, None, "the revision's hash, to find its recorded digest"
+    )
+    traffic_dir: Path = setting(
+        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if there is one"
+    )
+    fetch_timeout: float = setting(
+        "MODELSERVER_FETCH_TIMEOUT_SECONDS", seconds, 30.0, "time without a byte before a connection counts as broken"
+    )
+    fetch_attempts: int = setting(
+        "MODELSERVER_FETCH_ATTEMPTS", whole(1, 100), 5, "tries in a row that may bring nothing new"
+    )
+    termination_log: Path = setting(
+        "MODELSERVER_TERMINATION_LOG", Path, Path("/dev/termination-log"), "where the last word goes, if it exists"
+    )
+
+
+Settings = TypeVar("Settings", ServeSettings, FetchSettings)
+
+
+def flag(field_name: str) -> str:
+    return "--" + field_name.replace("_", "-")
+
+
+def read(
+    kind: type[Settings], flags: Mapping[str, str | None], environment: Mapping[str, str]
+) -> Settings:
+    """Settings from flags (by field name) over environment variables over defaults; an empty value counts as absent.
+
+    Raises BadSettings naming the setting, the value and what was expected.
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        env = field.metadata["env"]
+        given, said_by = flags.get(field.name), flag(field.name)
+        if not given:
+            given, said_by = environment.get(env), env
+        if not given:
+            continue
+        try:
+            values[field.name] = field.metadata["parse"](given)
+        except ValueError as expected:
+            raise BadSettings(
+                f"{said_by} is {given!r}, but it must be {expected}. It sets: {field.metadata['help']}."
+            ) from None
+    return kind(**values)

@@ -1,0 +1,100 @@
+"""Make a model warm before anybody asks it, and measure how long one run takes."""
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import orjson
+
+from modelserver.core import Core
+from modelserver.errors import ModelFailed, RequestError
+from modelserver.protocol.json_values import Array, jsonable
+from modelserver.tensors import Signature, TensorSpec
+
+INLINE_BELOW_SECONDS = 0.001
+PROBE_RUNS = 7
+PROBE_SECONDS = 0.05
+# What the open dimensions after the first are filled with, in turn: convolutions can't take pictures of 1×1.
+OPEN_SIZES = (1, 8, 32, 224, 512)
+
+
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """`seconds` spent; median `run_seconds` of `session.run`, None where no synthetic request could be made."""
+
+    seconds: float
+    run_seconds: float | None
+    note: str | None = None
+
+    @property
+    def inline(self) -> bool:
+        """Whether the model may run in the event loop: shorter than what handing it to a thread would cost others."""
+        return self.run_seconds is not None and self.run_seconds < INLINE_BELOW_SECONDS
+
+
+def synthetic(signature: Signature, open_size: int) -> dict[str, Array]:
+    """Zeros (false, "") for each input: 1 for an open first dimension, `open_size` for other open ones."""
+
+    def shape(spec: TensorSpec) -> tuple[int, ...]:
+        return tuple(
+            size if size >= 0 else (1 if axis == 0 else open_size) for axis, size in enumerate(spec.shape)
+        )
+
+    def filled(spec: TensorSpec) -> Array:
+        if spec.datatype.name == "BYTES":
+            return np.full(shape(spec), "", dtype=object)
+        return np.zeros(shape(spec), dtype=spec.datatype.dtype)
+
+    return {spec.name: filled(spec) for spec in signature.inputs}
+
+
+def request_body(signature: Signature, inputs: dict[str, Array]) -> bytes:
+    """The same as an Open Inference Protocol request, so that codecs are warm too."""
+    entries = [
+        {
+            "name": spec.name,
+            "datatype": spec.datatype.name,
+            "shape": inputs[spec.name].shape,
+            "data": jsonable(inputs[spec.name], flat=True),
+        }
+        for spec in signature.inputs
+    ]
+    return orjson.dumps({"inputs": entries}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def warm_up(core: Core, requests: int) -> Warmth:
+    """Answer `requests` synthetic ones, then time the session alone.
+
+    Raises ModelFailed when the model's dimensions leave no doubt that a request of zeros must work.
+    """
+    started = perf_counter()
+    if requests == 0:
+        return Warmth(0.0, None, "no warm-up was asked for")
+    signature = core.session.signature
+    doubtful = any(size < 0 for spec in signature.inputs for size in spec.shape[1:])
+    problem: RequestError | None = None
+    for open_size in OPEN_SIZES if doubtful else OPEN_SIZES[:1]:
+        inputs = synthetic(signature, open_size)
+        try:
+            body = request_body(signature, inputs)
+            for _ in range(requests):
+                core.infer(body)
+        except RequestError as refused:
+            problem = refused
+            continue
+        return Warmth(perf_counter() - started, _probe(core, inputs))
+    if not doubtful:
+        raise ModelFailed(f"The model loads, but does not answer a request of zeros: {problem}")
+    return Warmth(perf_counter() - started, None, f"no synthetic request fits the open dimensions: {problem}")
+
+
+def _probe(core: Core, inputs: dict[str, Array]) -> float:
+    """Median seconds of `session.run`, from at most PROBE_RUNS runs in about PROBE_SECONDS."""
+    times: list[float] = []
+    began = perf_counter()
+    while len(times) < PROBE_RUNS and perf_counter() - began < PROBE_SECONDS:
+        start = perf_counter()
+        core.session.run(inputs, None)
+        times.append(perf_counter() - start)
+    return median(times)
