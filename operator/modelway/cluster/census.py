@@ -1,0 +1,116 @@
+"""Is the store complete? kopf tells of each object, but not when its first lists are over.
+
+So each kind is listed once as metadata only; the store is complete when it has seen every uid that was there.
+The same list, after a watch had to start anew, tells which objects vanished unnoticed. Nothing else ever lists or gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from modelway import metrics
+from modelway.cluster.client import METADATA_LIST, Api, OutcomeUnknown, Unreachable
+from modelway.cluster.kinds import SELECTOR, WATCHED, ApiKind
+from modelway.cluster.store import Change, Store
+
+log = logging.getLogger(__name__)
+
+PAGE: Final = "250"  # metadata with managedFields is 2-4 kB an object; a page stays below 1 MB
+LIST_SECONDS: Final = 30.0
+SETTLE_SECONDS: Final = 5.0  # what vanished between census and list; and how long kopf's new list takes at most
+
+
+class CannotList(Exception):
+    """A kind cannot be listed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The uids of a kind at a resourceVersion."""
+
+    uids: frozenset[str]
+    version: int
+
+
+class Census:
+    """Lists, counts and compares."""
+
+    def __init__(self, api: Api, store: Store, namespaces: Sequence[str]) -> None:
+        self._api = api
+        self._store = store
+        self._namespaces: Sequence[str | None] = namespaces or (None,)
+
+    async def preflight(self) -> None:
+        """Waits until every kind can be listed: the CRD may be installed, or the rights granted, after us."""
+        delay = 0.5
+        while True:
+            try:
+                await asyncio.gather(*(self._page(kind, self._namespaces[0], "1", "") for kind in WATCHED))
+                return
+            except (CannotList, Unreachable, OutcomeUnknown) as error:
+                log.warning("waiting for the API server: %s", error)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, 5.0)
+
+    async def complete(self) -> None:
+        """Waits until the store has seen all that existed."""
+        while True:
+            listings = await asyncio.gather(*(self._list(kind) for kind in WATCHED))
+            missing = set().union(*(listing.uids for listing in listings))
+            deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+            while asyncio.get_running_loop().time() < deadline:
+                missing = {uid for uid in missing if not self._store.saw(uid)}
+                if not missing:
+                    metrics.STORE_COMPLETE.set(1)
+                    return
+                await asyncio.sleep(0.02)
+            log.info("the store still misses %d objects; counting again", len(missing))
+
+    async def sweep(self) -> list[Change]:
+        """Forgets what is no more, after a watch started anew. Returns the ModelDeployments to look at."""
+        changes: list[Change] = []
+        for kind in WATCHED:
+            listing = await self._list(kind)
+            changes += self._store.sweep(kind.kind, listing.uids, listing.version)
+        return changes
+
+    async def _list(self, kind: ApiKind) -> Listing:
+        uids: set[str] = set()
+        version = 0
+        for namespace in self._namespaces:
+            token = ""
+            while True:
+                page, token, at = await self._page(kind, namespace, PAGE, token)
+                uids.update(page)
+                if not token:
+                    version = at if version == 0 else min(version, at)
+                    break
+        return Listing(frozenset(uids), version)
+
+    async def _page(self, kind: ApiKind, namespace: str | None, limit: str, token: str) -> tuple[list[str], str, int]:
+        query = {"limit": limit}
+        if kind.selected:
+            query["labelSelector"] = SELECTOR
+        if token:
+            query["continue"] = token
+        path = kind.path(namespace)
+        response = await self._api.send("GET", path, query, accept=METADATA_LIST, within=LIST_SECONDS)
+        if response.status != 200:
+            raise CannotList(_remedy(kind, response.status))
+        body = response.json()
+        meta = body["metadata"]
+        uids = [item["metadata"]["uid"] for item in body["items"]]
+        return uids, meta.get("continue", ""), int(meta["resourceVersion"])
+
+
+def _remedy(kind: ApiKind, status: int) -> str:
+    where = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+    if status == 404:
+        return f"the API server does not know {where}. Install the custom resource definitions (crds/)."
+    if status in (401, 403):
+        return f"listing {where} is forbidden. Give the operator's service account get, list and watch on it."
+    return f"listing {where} answered {status}."

@@ -1,0 +1,50 @@
+"""The table of kinds that we watch and write: where the API server serves them and which of them we select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from modelway.manifests import names
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKind:
+    """Where a kind is served. ``selected`` says that only objects with our managed-by label are watched."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    selected: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "") -> str:
+        """The URL path of an object, or of the collection; ``None`` is every namespace."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        inside = f"/namespaces/{namespace}" if namespace else ""
+        return f"{root}{inside}/{self.plural}" + (f"/{name}" if name else "")
+
+
+MODEL_DEPLOYMENT: Final = ApiKind(names.KIND, names.GROUP, names.VERSION, names.PLURAL, selected=False)
+POD: Final = ApiKind("Pod", "", "v1", "pods")
+EVENT: Final = ApiKind("Event", "events.k8s.io", "v1", "events")
+LEASE: Final = ApiKind("Lease", "coordination.k8s.io", "v1", "leases")
+
+WATCHED: Final = (
+    MODEL_DEPLOYMENT,
+    ApiKind("ControllerRevision", "apps", "v1", "controllerrevisions"),
+    ApiKind("ConfigMap", "", "v1", "configmaps"),
+    ApiKind("Service", "", "v1", "services"),
+    ApiKind("Deployment", "apps", "v1", "deployments"),
+    ApiKind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
+    ApiKind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
+    POD,
+)
+
+BY_KIND: Final = {kind.kind: kind for kind in (*WATCHED, EVENT, LEASE)}
+
+SELECTOR: Final = f"{names.MANAGED_BY}={names.MANAGED_BY_VALUE}"

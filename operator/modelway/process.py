@@ -1,0 +1,173 @@
+"""The operator's process: watches, workers, election, events and the HTTP server, side by side in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from modelway import handlers, metrics, web
+from modelway.cluster import credentials
+from modelway.cluster.act import Actor
+from modelway.cluster.census import SETTLE_SECONDS, CannotList, Census
+from modelway.cluster.client import ApiServer, OutcomeUnknown, Unreachable
+from modelway.cluster.election import Election
+from modelway.cluster.events import Recorder
+from modelway.cluster.records import Key
+from modelway.cluster.store import Change, Store
+from modelway.queue import Priority, Queue
+from modelway.reconcile import Reconciler
+from modelway.settings import Settings
+from modelway.workers import Workers
+
+log = logging.getLogger(__name__)
+
+STUCK_SECONDS: Final = 300.0  # a look is at most some twenty requests of 5 s; longer means that a worker hangs
+FINISH_SECONDS: Final = 2.0  # what the writes under way get at SIGTERM
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Process:
+    """Everything that runs, wired once. ``run`` is the order in which it starts and stops."""
+
+    def __init__(self, settings: Settings, api: ApiServer) -> None:
+        self._settings = settings
+        self._api = api
+        self._store = Store()
+        self._queue: Queue[Key] = Queue(time.monotonic, random.random)
+        self._census = Census(api, self._store, settings.namespaces)
+        self._recorder = Recorder(api, settings.identity, utc_now)
+        reconciler = Reconciler(self._store, Actor(api, self._store), self._recorder, settings.runtime_image, utc_now)
+        self._workers = Workers(self._queue, reconciler, settings.workers, settings.resync_seconds, random.random)
+        self._election = Election(
+            api, settings.lease_namespace, settings.lease_name, settings.identity, time.monotonic, utc_now
+        )
+        self._complete = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then ends within a few seconds."""
+        self._catch_signals()
+        async with web.serving(self._settings.http_port, self._alive, self._ready) as port:
+            log.info("serving /livez, /readyz and /metrics", extra={"fields": {"port": port}})
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(self._work())
+                beside = [group.create_task(task) for task in (self._recorder.run(), self._sweep(), self._watch())]
+                await self._stopping.wait()
+                log.info("stopping")
+                await self._finish(working)
+                for task in beside:
+                    task.cancel()
+
+    async def _finish(self, working: asyncio.Task[None]) -> None:
+        """Lets the writes under way end, gives the lease up, sends the last Events."""
+        self._workers.stop()
+        if not self._election.leading and self._settings.leader_election:
+            working.cancel()
+        await asyncio.wait((working,), timeout=FINISH_SECONDS)
+        working.cancel()
+        await asyncio.wait((working,))
+        await self._election.release()
+        try:
+            async with asyncio.timeout(1.0):
+                await self._recorder.flush()
+        except TimeoutError:
+            log.warning("stopped with unsent Events")
+
+    def _catch_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+
+    async def _watch(self) -> None:
+        await self._census.preflight()
+        completing = asyncio.ensure_future(self._fill())
+        try:
+            # kopf takes the signals for itself when it starts, so they are caught again.
+            await handlers.watch(
+                self._api.session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
+            )
+        finally:
+            completing.cancel()
+        if not self._stopping.is_set():
+            raise RuntimeError("the watches ended by themselves; see kopf's lines above")
+
+    async def _fill(self) -> None:
+        while True:
+            try:
+                await self._census.complete()
+                break
+            except (CannotList, Unreachable, OutcomeUnknown) as error:
+                log.warning("counting objects failed: %s", error)
+                await asyncio.sleep(1.0)
+        self._store.relisted = False
+        gc.collect()
+        gc.freeze()  # what is here now stays; later collections need not look at it
+        log.info("the store is complete", extra={"fields": {"modeldeployments": len(self._store.keys())}})
+        self._complete.set()
+
+    def take_in(self, kind: str, event: str | None, obj: dict[str, Any]) -> None:
+        """One watch event: into the store, and its key on the queue if there is something new in it."""
+        change = self._store.see(kind, event, obj)
+        metrics.WATCH_EVENTS.labels(kind, "nothing new" if change is None else "change").inc()
+        if change is not None:
+            self._add(change)
+
+    def _add(self, change: Change) -> None:
+        metrics.QUEUE_ADDS.labels(metrics.CONTROLLER).inc()
+        self._queue.add(change.key, Priority.USER if change.urgent else Priority.CHANGE)
+
+    async def _work(self) -> None:
+        await self._complete.wait()
+        if self._settings.leader_election:
+            await self._election.lead(self._workers.run)
+        else:
+            await self._workers.run()
+
+    async def _sweep(self) -> None:
+        """After a watch had to list anew: finds out what vanished meanwhile."""
+        await self._complete.wait()
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS)
+            if not self._store.relisted:
+                continue
+            self._store.relisted = False
+            try:
+                for change in await self._census.sweep():
+                    self._add(change)
+            except (CannotList, Unreachable, OutcomeUnknown) as error:
+                log.warning("counting objects failed: %s", error)
+                self._store.relisted = True
+
+    def _alive(self) -> str:
+        longest = self._workers.longest()
+        return f"a worker has been busy for {longest:.0f} s" if longest > STUCK_SECONDS else ""
+
+    def _ready(self) -> str:
+        return "" if self._complete.is_set() else "the store is being filled"
+
+
+async def serve(settings: Settings) -> None:
+    """The operator, until it is told to stop."""
+    api = ApiServer(credentials.find(os.environ))
+    try:
+        await Process(settings, api).run()
+    finally:
+        await api.close()
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's: a third of asyncio's CPU per watch event."""
+    import uvloop  # here, so that tests and tools that import this file need it not
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
