@@ -14,7 +14,13 @@ from . import certificates as pki
 from .commands import run, wait_until
 from .processes import Daemon
 from .settings import (
-    CONTROL_PLANE_ADDRESS, DNS_DOMAIN, DNS_SERVICE_ADDRESS, METRICS_SERVER_PORT, kubeconfig, programs, state,
+    CONTROL_PLANE_ADDRESS,
+    DNS_DOMAIN,
+    DNS_SERVICE_ADDRESS,
+    METRICS_SERVER_PORT,
+    kubeconfig,
+    programs,
+    state,
 )  # fmt: skip
 
 COREFILE = """{domain}:53 in-addr.arpa:53 {{
@@ -88,7 +94,7 @@ def _service(name: str, ports: dict[str, tuple[int, int, str]], address: str | N
 
 def objects() -> list[dict[str, object]]:
     """What has to be in the API for DNS and metrics."""
-    metrics_api = {
+    metrics_api: dict[str, object] = {
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
         "metadata": {"name": "v1beta1.metrics.k8s.io"},
         "spec": {
@@ -105,9 +111,17 @@ def objects() -> list[dict[str, object]]:
     ]
 
 
+def resolver() -> Path:
+    """A resolv.conf for programs outside of pods."""
+    file = state() / "resolv.conf"
+    if not file.exists():
+        file.write_text(f"nameserver {DNS_SERVICE_ADDRESS}\nsearch svc.{DNS_DOMAIN} {DNS_DOMAIN}\noptions ndots:3\n")
+    return file
+
+
 def start(cgroup: Path) -> None:
-    """Start DNS and metrics and return when both serve."""
-    names, metrics = build.build(build.COREDNS, build.METRICS_SERVER)
+    """Start DNS and metrics and return when both serve. helm is built along: tests install the chart with it."""
+    names, metrics, _ = build.build(build.COREDNS, build.METRICS_SERVER, build.HELM)
     coredns(names).start(cgroup)
     metrics_server(metrics).start(cgroup)
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects()}))

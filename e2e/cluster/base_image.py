@@ -17,6 +17,7 @@ from .settings import cache
 
 NAME = "docker.io/library/debian:bookworm-slim"
 SUITE = "bookworm"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 # As in the real slim image: no documentation, no translations, no package lists.
 STRIPPED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/lintian",
@@ -36,7 +37,7 @@ def ensure() -> None:
         _settings(tree)
         container = buildah("from", "scratch").strip()
         buildah("add", container, tree, "/")
-        buildah("config", "--cmd=bash", "--env=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
+        buildah("config", "--cmd=bash", f"--env=PATH={PATH}", container)
         buildah("commit", "--rm", container, NAME)
     finally:
         shutil.rmtree(tree, ignore_errors=True)

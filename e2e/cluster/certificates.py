@@ -41,7 +41,7 @@ class Identity:
 
 
 API_SERVER = Identity("apiserver", "kube-apiserver", names=API_SERVER_NAMES)
-API_SERVER_AS_CLIENT = Identity("apiserver-client", "kube-apiserver", MASTERS)  # logs, exec: the API server asks kubelets
+API_SERVER_AS_CLIENT = Identity("apiserver-client", "kube-apiserver", MASTERS)  # asks kubelets for logs and exec
 FRONT_PROXY = Identity("front-proxy", "front-proxy-client")
 METRICS_SERVING = Identity("metrics-serving", "metrics-server", names=("DNS:metrics-server.kube-system.svc",))
 ADMIN = Identity("admin", "kubernetes-admin", MASTERS)
@@ -81,8 +81,9 @@ def create(nodes: tuple[Node, ...]) -> None:
     """Write everything into the state folder, which only root may read."""
     folder().mkdir(parents=True, mode=0o700)
     (folder() / "openssl.cnf").write_text("[req]\ndistinguished_name = name\n[name]\n")
-    _certificate("ca", "/CN=modelway-e2e", ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"])
-    _certificate("front-ca", "/CN=modelway-e2e-front", ["basicConstraints=critical,CA:TRUE"])
+    signs = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
+    _certificate("ca", "/CN=modelway-e2e", signs)
+    _certificate("front-ca", "/CN=modelway-e2e-front", signs)
     kubelets = tuple(node_identity(node) for node in nodes)
     for identity in (API_SERVER, API_SERVER_AS_CLIENT, METRICS_SERVING, *CLIENTS, *kubelets):
         _leaf(identity, "ca")

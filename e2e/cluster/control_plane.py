@@ -1,4 +1,4 @@
-"""The control plane: etcd, the API server, the controller manager and the scheduler, with the flags that matter here."""
+"""The control plane: etcd, the API server, controller manager and scheduler, with the flags that matter here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import certificates as pki
 from . import network
 from .processes import Daemon
-from .settings import API_PORT, CLUSTER_RANGE, CONTROL_PLANE_ADDRESS, DNS_DOMAIN, SERVICE_RANGE, audit_log, state
+from .settings import API_PORT, CLUSTER_RANGE, CONTROL_PLANE_ADDRESS, DNS_DOMAIN, SERVICE_RANGE, state
 
 ETCD_URL = "http://127.0.0.1:2379"
 NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -48,12 +49,12 @@ def api_server(program: Path) -> Daemon:
         "proxy-client-cert-file": pki.FRONT_PROXY.certificate, "proxy-client-key-file": pki.FRONT_PROXY.key,
         "enable-aggregator-routing": "true",
         # Benchmarks count requests by this log: big enough that it does not rotate in the middle of one.
-        "audit-log-path": audit_log(), "audit-policy-file": state() / "audit-policy.json",
+        "audit-log-path": state() / "audit.log", "audit-policy-file": state() / "audit-policy.json",
         "audit-log-maxsize": 4096, "audit-log-maxbackup": 1,
         "max-requests-inflight": 3000, "max-mutating-requests-inflight": 1500,
         "profiling": "true", "shutdown-delay-duration": "0s",
     }  # fmt: skip
-    return Daemon("kube-apiserver", [program, "kube-apiserver", *(f"--{key}={value}" for key, value in flags.items())])
+    return _daemon("kube-apiserver", program, flags)
 
 
 def controller_manager(program: Path) -> Daemon:
@@ -70,8 +71,7 @@ def controller_manager(program: Path) -> Daemon:
         # The defaults of 20 and 30 a second would measure this client, not the operator that asked for the objects.
         "kube-api-qps": 300, "kube-api-burst": 500, "concurrent-deployment-syncs": 10, "profiling": "true",
     }  # fmt: skip
-    argv = [program, "kube-controller-manager", *(f"--{key}={value}" for key, value in flags.items())]
-    return Daemon("kube-controller-manager", argv)
+    return _daemon("kube-controller-manager", program, flags)
 
 
 def scheduler(program: Path) -> Daemon:
@@ -80,13 +80,17 @@ def scheduler(program: Path) -> Daemon:
         "kubeconfig": config, "authentication-kubeconfig": config, "authorization-kubeconfig": config,
         "bind-address": "127.0.0.1", "leader-elect": "false", "kube-api-qps": 300, "kube-api-burst": 500,
     }  # fmt: skip
-    return Daemon("kube-scheduler", [program, "kube-scheduler", *(f"--{key}={value}" for key, value in flags.items())])
+    return _daemon("kube-scheduler", program, flags)
+
+
+def _daemon(name: str, program: Path, flags: Mapping[str, object]) -> Daemon:
+    return Daemon(name, [program, name, *(f"--{key}={value}" for key, value in flags.items())])
 
 
 def forwarder(program: Path) -> Daemon:
     """The API server's port on the host's own loopback."""
     inner = network.namespace_file(network.CONTROL_PLANE)
-    argv = [program, "forward", f"127.0.0.1:{API_PORT}", inner, f"{CONTROL_PLANE_ADDRESS}:{API_PORT}"]
+    argv: list[str | Path] = [program, "forward", f"127.0.0.1:{API_PORT}", inner, f"{CONTROL_PLANE_ADDRESS}:{API_PORT}"]
     return Daemon("forward", argv, namespace=None)
 
 

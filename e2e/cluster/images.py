@@ -1,28 +1,28 @@
 """The project's images: built when their inputs changed, and given to every node.
 
-Nodes have no way to a registry, so what is not imported here can't run: a missing image is a real ErrImagePull.
+Nodes have no way to a registry, so what is not given to them here can't run: a missing image is a real ErrImagePull.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import archives, base_image, buildah, local
 from .commands import ClusterError
 from .progress import say
-from .settings import repository, state
+from .provider import Provider
+from .settings import cache, repository
 
 COMPONENTS = ("operator", "runtime")
 IGNORED = {"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
 def version() -> str:
+    """The project's version, which the chart asks for."""
     return str(tomllib.loads((repository() / "pyproject.toml").read_text())["project"]["version"])
 
 
@@ -31,48 +31,23 @@ def reference(component: str, tag: str = "dev") -> str:
     return f"modelway/{component}:{tag}"
 
 
-def ensure() -> None:
-    """Build and import what changed since the nodes got it."""
-    base_image.ensure()
-    for component in COMPONENTS:
+def ensure(provider: Provider, components: tuple[str, ...] = COMPONENTS) -> None:
+    """Build and hand over what changed since the nodes got it."""
+    for component in components:
         dockerfile = repository() / component / "Dockerfile"
-        inputs = _inputs(dockerfile)
-        if _imported().get(component) == inputs:
+        key = _key(dockerfile, provider)
+        if _known().get(component) == key:
             say(f"{reference(component)} is up to date on all nodes")
             continue
-        names = [reference(component), reference(component, version())]
-        buildah.build(dockerfile, repository(), *names)
-        _import(component, [f"docker.io/{name}" for name in names])
-        _remember(component, inputs)
+        provider.build_image(dockerfile, repository(), [reference(component), reference(component, version())])
+        _record().write_text(json.dumps({**_known(), component: key}))
 
 
-def load(archive_or_image: str) -> None:
-    """Import an archive (as of `docker save`), or an image of buildah's store."""
-    path = Path(archive_or_image)
-    if path.exists():
-        say(f"importing {path.name} into {len(local.members())} nodes")
-        archives.import_into(local.members(), path)
-        return
-    if not buildah.exists(archive_or_image):
-        raise ClusterError(f"{archive_or_image} is neither a file nor an image in the store")
-    _import(re.sub(r"\W+", "-", archive_or_image), [archive_or_image])
-
-
-def _import(file: str, names: list[str]) -> None:
-    archive = buildah.push(names[0], state() / "archives" / f"{file}.tar")
-    say(f"importing {names[0]} ({archive.stat().st_size >> 20} MiB) into {len(local.members())} nodes")
-    archives.import_into(local.members(), archive)
-    for node in local.members():
-        for name in names[1:]:
-            archives.ctr(node, "images", "tag", "--force", names[0], name)
-    archive.unlink()
-
-
-def _inputs(dockerfile: Path) -> str:
-    """A hash of the Dockerfile and of every file that it copies from the repository."""
+def _key(dockerfile: Path, provider: Provider) -> str:
+    """A hash of the Dockerfile, of every file that it copies from the repository, and of the nodes' own state."""
     if not dockerfile.exists():
         raise ClusterError(f"{dockerfile.relative_to(repository())} is missing")
-    digest = hashlib.sha256(dockerfile.read_bytes())
+    digest = hashlib.sha256(dockerfile.read_bytes() + provider.images_key().encode())
     for source in sorted(set(_sources(dockerfile))):
         digest.update(f"{source.relative_to(repository())}\0".encode() + source.read_bytes())
     return digest.hexdigest()
@@ -81,11 +56,12 @@ def _inputs(dockerfile: Path) -> str:
 def _sources(dockerfile: Path) -> Iterator[Path]:
     joined = dockerfile.read_text().replace("\\\n", " ")
     for line in joined.splitlines():
-        words = shlex.split(line, comments=True)
-        if not words or words[0].upper() not in ("COPY", "ADD") or any(word.startswith("--from") for word in words):
+        if not line.lstrip().upper().startswith(("COPY ", "ADD ")) or "--from" in line:
             continue
-        for pattern in [word for word in words[1:-1] if not word.startswith("--")]:
-            for found in repository().glob(pattern.strip("/")) if pattern.strip("./") else [repository()]:
+        words = [word for word in shlex.split(line, comments=True)[1:] if not word.startswith("--")]
+        for pattern in words[:-1]:
+            inside = pattern.strip("./")
+            for found in repository().glob(inside) if inside else [repository()]:
                 yield from (path for path in [found, *found.rglob("*")] if path.is_file() and _counts(path))
 
 
@@ -94,12 +70,8 @@ def _counts(path: Path) -> bool:
 
 
 def _record() -> Path:
-    return state() / "images.json"
+    return cache() / "images.json"
 
 
-def _imported() -> dict[str, str]:
+def _known() -> dict[str, str]:
     return dict(json.loads(_record().read_text())) if _record().exists() else {}
-
-
-def _remember(component: str, inputs: str) -> None:
-    _record().write_text(json.dumps({**_imported(), component: inputs}))

@@ -7,16 +7,28 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import addons, archives, build, cgroups, control_plane, network, nodes, packages, processes
+from . import (
+    addons,
+    archives,
+    build,
+    cgroups,
+    control_plane,
+    network,
+    node_images,
+    nodes,
+    packages,
+    processes,
+    teardown,
+)  # fmt: skip
 from . import certificates as pki
-from .commands import ClusterError, run, wait_until
+from .commands import ClusterError
 from .progress import say
-from .settings import KUBERNETES_VERSION, RUN, Node, programs, state
+from .settings import KUBERNETES_VERSION, Node, kubeconfig, programs, state
 from .settings import nodes as all_nodes
 
 
@@ -35,12 +47,12 @@ def up(count: int) -> None:
     kube, pause = build.build(build.KUBE, build.PAUSE)
     wanted = {"kubernetes": KUBERNETES_VERSION, "program": str(kube), "nodes": count}
     with _alone():
-        if _recorded() == wanted and not (problem := status()):
+        if _recorded() == wanted and not status():
             say(f"the cluster is up: {count} nodes, Kubernetes {KUBERNETES_VERSION}")
             return
-        if _recorded() or network.existing() or cgroups.members():
-            say(f"removing what is there: {problem if _recorded() == wanted else 'it is not what was asked for'}")
-            _remove()
+        if teardown.leftovers():
+            say(f"removing what is there: {status() or 'it was made otherwise'}")
+            teardown.remove()
         network.check_range_is_free()
         try:
             _create(kube, pause, all_nodes(count))
@@ -120,38 +132,62 @@ def _recorded() -> dict[str, object]:
 
 
 def down() -> None:
-    """Remove everything, however it ended. Nothing is asked to stop politely: nothing of it is kept."""
+    """Remove everything, however it ended."""
     with _alone():
-        _remove()
-    say("the cluster is gone")
+        teardown.remove()
 
 
-def _remove() -> None:
-    killed = cgroups.kill_members()
-    say(f"ended {killed} processes")
-    for name in processes.started():
-        processes.stop(name, patience=0)
-    network.remove()
-    _unmount()
-    cgroups.remove()
-    shutil.rmtree(RUN, ignore_errors=False) if RUN.exists() else None
-    for link in Path("/var/log/containers").glob("*.log"):  # kubelet's links into our pod logs
-        if not link.exists():
-            link.unlink()
-    if state().exists():
-        shutil.rmtree(state())
+def config() -> Path:
+    return kubeconfig()
 
 
-def _unmount() -> None:
-    """Unmount all below our folders, last mounted first."""
+def node_names() -> list[str]:
+    return [node.name for node in members()]
 
-    def ours() -> list[str]:
-        places = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").open()]
-        return [place for place in places if place.startswith((f"{state()}/", f"{RUN}/"))]
 
-    for place in reversed(ours()):
-        run(["umount", "--lazy", place])
-    wait_until("unmounting", lambda: ", ".join(ours()), 10)
+def build_image(dockerfile: Path, context: Path, names: Sequence[str]) -> None:
+    node_images.build(dockerfile, context, names, members())
+
+
+def load_image(archive_or_image: str) -> None:
+    node_images.load(archive_or_image, members())
+
+
+def images_key() -> str:
+    """The authority is made anew with every cluster, and with it the nodes' image stores."""
+    return pki.authority().read_text()
+
+
+def inside(argv: Sequence[str]) -> list[str]:
+    """In the control plane's namespace, with a resolver that knows the Services' names."""
+    script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+    return network.inside(
+        network.CONTROL_PLANE, ["unshare", "--mount", "--", "sh", "-c", script, str(addons.resolver()), *argv]
+    )
+
+
+def stop_node(name: str) -> None:
+    nodes.stop(_member(name))
+
+
+def start_node(name: str) -> None:
+    nodes.start(_member(name), program(), cgroups.create(node_names()))
+
+
+def _member(name: str) -> Node:
+    for node in members():
+        if node.name == name:
+            return node
+    raise ClusterError(f"{name} is not one of {', '.join(node_names())}")
+
+
+def audit_log() -> Path:
+    return state() / "audit.log"
+
+
+def control_plane_pids() -> dict[str, int]:
+    """The running parts of the control plane by name."""
+    return {name: process for name in control_plane.NAMES if (process := processes.pid(name))}
 
 
 @contextmanager

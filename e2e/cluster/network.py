@@ -52,8 +52,7 @@ def create(nodes: Sequence[Node]) -> None:
     _ip(CONTROL_PLANE, "route", "add", SERVICE_RANGE, "dev", "switch")
     for node in nodes:
         _add_namespace(node.namespace)
-        run(["ip", "-n", CONTROL_PLANE, "link", "add", node.link, "type", "veth"]
-            + ["peer", "name", "eth0", "netns", node.namespace])  # fmt: skip
+        _ip(CONTROL_PLANE, "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", node.namespace)
         _ip(CONTROL_PLANE, "link", "set", node.link, "master", "switch", "up")
         _ip(node.namespace, "address", "add", f"{node.address}/24", "dev", "eth0")
         _ip(node.namespace, "link", "set", "eth0", "up")

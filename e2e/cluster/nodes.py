@@ -112,7 +112,7 @@ def daemon(node: Node, part: str, program: Path) -> Daemon:
     if part == "containerd":
         return Daemon(name, ["containerd", "--config", node.folder / "containerd.toml"], node.namespace)
     if part == "kube-proxy":
-        argv = [program, "kube-proxy", f"--config={node.folder / 'kube-proxy.json'}"]
+        argv: list[str | Path] = [program, "kube-proxy", f"--config={node.folder / 'kube-proxy.json'}"]
         return Daemon(name, argv, node.namespace)
     flags = [f"--config={node.folder / 'kubelet.json'}", f"--kubeconfig={pki.node_identity(node).kubeconfig}"]
     flags += [f"--hostname-override={node.name}", f"--node-ip={node.address}", f"--root-dir={node.folder / 'kubelet'}"]

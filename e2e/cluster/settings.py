@@ -20,6 +20,7 @@ SERVICE_RANGE = "198.19.0.0/16"
 API_SERVICE_ADDRESS = "198.19.0.1"
 DNS_SERVICE_ADDRESS = "198.19.0.10"
 DNS_DOMAIN = "cluster.local"
+FAKE_POD_RANGE = "198.18.64.0/18"  # leads nowhere
 # The same port inside the namespace and, forwarded, on the host's loopback: one kubeconfig serves both sides.
 API_PORT = 16443
 METRICS_SERVER_PORT = 4443
@@ -50,10 +51,6 @@ def kubeconfig() -> Path:
 def programs() -> Path:
     """For PATH: our kubectl and helm (those of the machine may be years older), as links into the cache."""
     return state() / "bin"
-
-
-def audit_log() -> Path:
-    return state() / "audit.log"
 
 
 @dataclass(frozen=True, slots=True)
