@@ -73,7 +73,7 @@ def test_leases_are_written_in_the_operators_namespace_under_one_name_only() -> 
             if "leases" in rule["resources"]:
                 assert document["kind"] == "Role"
                 assert document["metadata"]["namespace"] == NAMESPACE
-                assert set(rule["verbs"]) <= {"list", "watch", "create"} or rule["resourceNames"] == ["modelway"]
+                assert rule["verbs"] == ["create"] or rule["resourceNames"] == ["modelway"]
 
 
 def test_every_binding_names_a_role_and_an_account_that_the_chart_brings() -> None:
