@@ -12,6 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from modelway.api.model import Model
+from modelway.api.serving import Serving
+
 Manifest = dict[str, Any]
 
 
@@ -103,6 +106,35 @@ class World:
     def child(self, kind: Kind, name: str) -> Child | None:
         """The child of that kind and name, also one that is being deleted."""
         return next((c for c in self.children if c.kind is kind and c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a revision was given up; remembered on its ControllerRevision."""
+
+    at: datetime
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One immutable version of what answers: the model, how it is served, and the server's image.
+
+    ``snapshot`` is what was hashed and what the ControllerRevision keeps; the marks (digest, promoted, failed) are
+    learnt later and kept in its annotations.
+    """
+
+    deployment: str  # the ModelDeployment's name
+    hash: str
+    number: int  # increases; a revision that is returned to gets the next number
+    snapshot: Mapping[str, Any]
+    model: Model
+    serving: Serving
+    image: str
+    digest: str = ""
+    promoted_at: datetime | None = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,14 @@
+"""Pure: no client, clock, file, log or chance. ``plan.decide(world, now)`` says what shall be done; start reading there.
+
+- ``situation``   what the world means: which revision serves, which one comes up
+- ``rollout``     the stages of an update, as a table
+- ``revision``    the hash, and what the ControllerRevisions remember
+- ``capacity``    how many pods are needed and how many are ready
+- ``digests``     every pod of a revision serves the same bytes
+- ``diagnosis``   why a pod is not ready, in words that a person can act on
+- ``desired``     the children that shall exist
+- ``scaling``     whose the number of pods is
+- ``difference``  what must be written so that they do
+- ``retire``      what must go
+- ``conditions``, ``status``, ``events``   what is told
+"""

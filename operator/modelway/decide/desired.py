@@ -1,0 +1,130 @@
+"""The children that shall exist, in the order in which they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from modelway.manifests import names
+from modelway.manifests.config_map import traffic_config_map
+from modelway.manifests.controller_revision import controller_revision
+from modelway.manifests.deployment import deployment
+from modelway.manifests.horizontal_pod_autoscaler import horizontal_pod_autoscaler
+from modelway.manifests.pod_disruption_budget import pod_disruption_budget
+from modelway.manifests.service import front_service, revision_service
+from modelway.world import Failure, Kind, Manifest, Revision, Seed
+
+from .digests import traffic_document
+from .revision import RENDER_VERSION
+from .rollout import UP, Stage
+from .scaling import lowest, replicas_to_send, seed
+from .situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A child that shall exist. ``as_it_lives``: its template is older than this operator and stays as it is."""
+
+    kind: Kind
+    name: str
+    manifest: Manifest
+    why: str
+    as_it_lives: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What one decision makes of the revisions: which serves, which are up, and what is remembered of them."""
+
+    stable: Revision | None
+    candidate: Revision | None
+    front: str  # the hash that the front Service shall name
+    up: tuple[Revision, ...]  # revisions whose children shall exist and can be rendered
+    kept: frozenset[str]  # hashes of revisions whose children must not go
+    remembered: tuple[Revision, ...]  # revisions whose ControllerRevisions shall exist
+
+
+def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
+    """One step forward."""
+    stable, candidate, front = situation.stable, situation.candidate, situation.front
+    if stage is Stage.PROMOTING and candidate:
+        held = stable if stable and situation.readable else None
+        promoted = replace(candidate, promoted_at=situation.now)
+        up = (promoted, held) if held else (promoted,)
+        kept = frozenset({candidate.hash, stable.hash} if stable else {candidate.hash})
+        return Aim(promoted, None, candidate.hash, up, kept, up)
+    if stable and not stable.promoted_at and situation.ready(stable) >= max(1, situation.spec.scaling.lowest):
+        stable = replace(stable, promoted_at=situation.now)
+    rendered = (stable,) if stable and situation.readable else ()
+    started = stage is Stage.PAUSED and situation.child(Kind.DEPLOYMENT, situation.target) is not None
+    coming = (candidate,) if candidate and (stage in UP or started) else ()
+    marked = (replace(candidate, failure=failure),) if candidate and failure and stage is Stage.GIVING_UP else ()
+    kept = frozenset(revision.hash for revision in (*([stable] if stable else []), *coming))
+    shown = marked[0] if marked else candidate
+    return Aim(stable, shown, front, (*rendered, *coming), kept, (*rendered, *coming, *marked))
+
+
+def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
+    """Every child that shall exist: what pods need comes before the pods, the front Service's switch after the mark
+    that a revision is promoted, so that the mark is never missing."""
+    resource = situation.resource
+    for revision in target.remembered:
+        name = names.revision(resource.name, revision.hash)
+        yield Wanted(
+            Kind.CONTROLLER_REVISION,
+            name,
+            controller_revision(resource, revision),
+            f"revision {revision.number} is remembered",
+        )
+    yield _traffic(situation, target)
+    yield Wanted(
+        Kind.SERVICE,
+        names.front_service(resource.name),
+        front_service(resource, target.front),
+        f"users reach revision {names.revision(resource.name, target.front)}",
+    )
+    for revision in target.up:
+        yield from _children(situation, target, revision)
+
+
+def _traffic(situation: Situation, target: Aim) -> Wanted:
+    name = names.traffic_config_map(situation.resource.name)
+    live = situation.live.get((Kind.CONFIG_MAP, name))
+    known = {revision.hash: revision.digest for revision in target.remembered if revision.digest}
+    document = traffic_document(live, situation.records, known)
+    return Wanted(Kind.CONFIG_MAP, name, traffic_config_map(situation.resource, document), "pods learn the digests")
+
+
+def _children(situation: Situation, target: Aim, revision: Revision) -> Iterator[Wanted | Seed]:
+    """One revision's children. An autoscaler is told its bounds as seen after this decision: promotion lowers them."""
+    resource, scaling = situation.resource, situation.spec.scaling
+    name = names.revision(resource.name, revision.hash)
+    yield Wanted(
+        Kind.SERVICE, name, revision_service(resource, revision), f"revision {revision.number} can be called by itself"
+    )
+    handover = seed(situation, revision)
+    live = situation.child(Kind.DEPLOYMENT, revision)
+    if live and handover:
+        yield handover
+    yield _deployment(situation, revision, name)
+    if not live and handover:
+        yield handover
+    if scaling.autoscaled:
+        bound = scaling.lowest if target.stable and target.stable.hash == revision.hash else lowest(situation, revision)
+        manifest = horizontal_pod_autoscaler(resource, revision, scaling, bound)
+        yield Wanted(Kind.HORIZONTAL_POD_AUTOSCALER, name, manifest, f"revision {revision.number} scales with its load")
+    if scaling.highest > 1:
+        manifest = pod_disruption_budget(resource, revision)
+        yield Wanted(
+            Kind.POD_DISRUPTION_BUDGET, name, manifest, f"node drains take revision {revision.number}'s pods one by one"
+        )
+
+
+def _deployment(situation: Situation, revision: Revision, name: str) -> Wanted:
+    manifest = deployment(situation.resource, revision, replicas_to_send(situation, revision))
+    live = situation.child(Kind.DEPLOYMENT, revision)
+    older = live is not None and revision.snapshot.get("render") != RENDER_VERSION
+    if live and older:
+        spec = live.body.get("spec") or {}
+        manifest["spec"] |= {"template": spec.get("template"), "selector": spec.get("selector")}
+    return Wanted(Kind.DEPLOYMENT, name, manifest, f"revision {revision.number} has its pods", as_it_lives=older)

@@ -1,0 +1,65 @@
+"""Every pod of a revision serves the same bytes: the first digest that a pod reports is recorded, another one is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modelway.manifests import runtime
+from modelway.world import Child, Pod
+
+from .revision import Record
+
+
+def reported(pod: Pod) -> str:
+    """The digest that the pod's fetch container reported, or nothing."""
+    for container in pod.containers:
+        if container.name == runtime.FETCH_CONTAINER and container.exit_code == 0 and container.exit_message:
+            return _digest(container.exit_message)
+    return ""
+
+
+def first_reported(pods: Iterable[Pod]) -> str:
+    """The digest to record: that of the oldest pod that reports one, or nothing."""
+    told = sorted((pod.created_at, pod.name, digest) for pod in pods if (digest := reported(pod)))
+    return told[0][2] if told else ""
+
+
+def strangers(pods: Iterable[Pod], recorded: str) -> tuple[Pod, ...]:
+    """Pods that fetched other bytes than the recorded ones."""
+    if not recorded:
+        return ()
+    return tuple(pod for pod in pods if (digest := reported(pod)) and digest != recorded)
+
+
+def traffic_document(live: Child | None, records: Mapping[str, Record], known: Mapping[str, str]) -> dict[str, Any]:
+    """The traffic document: digests of every revision that has one; the generation rises only when the content does.
+
+    Digests of revisions that history has forgotten stay until something else changes: they cost no write of their own.
+    """
+    wanted = {record.hash: record.digest for record in records.values() if record.digest} | dict(known)
+    before = _document(live)
+    generation, digests = before.get("generation"), before.get("digests")
+    if not isinstance(generation, int) or not isinstance(digests, dict):
+        return {"generation": 1, "digests": wanted}
+    if wanted.items() <= digests.items():
+        return before
+    return {"generation": generation + 1, "digests": wanted}
+
+
+def _document(live: Child | None) -> dict[str, Any]:
+    try:
+        document = json.loads((live.body.get("data") or {}).get(runtime.TRAFFIC_KEY, "")) if live else {}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _digest(message: str) -> str:
+    try:
+        said = json.loads(message)
+    except ValueError:
+        return ""
+    digest = said.get("digest") if isinstance(said, dict) else None
+    return digest if isinstance(digest, str) else ""

@@ -1,0 +1,41 @@
+"""Events: few, each about a turn in a revision's life. A creation tells one, a successful update two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelway.manifests import names
+from modelway.world import Event, Failure
+
+from .desired import Aim
+from .naming import named
+from .rollout import UP, Stage
+from .situation import Situation
+
+
+def events(situation: Situation, found: Stage, target: Aim, failure: Failure | None) -> Iterator[Event]:
+    """What is worth telling about this decision."""
+    wanted, stable = situation.target, situation.stable
+    if situation.newly_targeted and stable and target.candidate and found in UP:
+        yield Event(
+            "Normal", "RevisionStarted", "Start", f"Revision {named(wanted)} comes up beside revision {named(stable)}."
+        )
+    if found is Stage.PROMOTING and target.stable:
+        after = f" instead of revision {named(stable)}" if stable else ""
+        yield Event(
+            "Normal",
+            "RevisionPromoted",
+            "Promote",
+            f"Revision {named(target.stable)} is ready and takes the traffic{after}.",
+        )
+    if failure:
+        yield Event("Warning", "RevisionFailed", "GiveUp", f"Revision {named(wanted)} was given up: {failure.message}")
+    for revision in target.up:
+        for pod in situation.strangers(revision):
+            yield Event(
+                "Warning",
+                "DigestMismatch",
+                "DeletePod",
+                f"Pod {pod.name} fetched other bytes than revision {names.revision(situation.resource.name, revision.hash)} serves"
+                f" ({revision.digest}): the content at spec.model.uri has changed. The pod is deleted.",
+            )

@@ -1,0 +1,92 @@
+"""``decide(world, now) -> Plan``: what shall be done about one ModelDeployment. Everything else here serves this function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from modelway.api.resource import InvalidSpec, Spec, parse_spec
+from modelway.world import Apply, Delete, Failure, Plan, Seed, World, Write
+
+from . import diagnosis
+from .desired import Aim, aim, desired
+from .difference import write
+from .events import events
+from .retire import forgotten, left_over, outgoing, retired, settled_at
+from .rollout import TIMED, Stage, deadline, stage
+from .situation import Situation, gather
+from .status import invalid, status
+
+REFUSAL_RETRY = (
+    60.0  # seconds after which a refused write is worth another try: quotas and foreign objects have no watch
+)
+
+
+def decide(world: World, now: datetime) -> Plan:
+    """The plan for a world: pure, idempotent, at most one step forward."""
+    if world.resource.deleting:
+        return Plan(why=("being deleted: its children go with it",))
+    try:
+        spec = parse_spec(world.resource.spec)
+    except InvalidSpec as error:
+        return Plan(status=invalid(world.resource, str(error), now), why=(str(error),))
+    return _plan(world, spec, now)
+
+
+def _plan(world: World, spec: Spec, now: datetime) -> Plan:
+    situation = gather(world, spec, now)
+    found = stage(situation)
+    trouble = diagnosis.trouble(situation, situation.target)
+    failure = _failure(situation, trouble) if found is Stage.GIVING_UP else None
+    target = aim(situation, found, failure)
+    writes = tuple(_writes(situation, target))
+    told, message = status(situation, found, target, trouble)
+    return Plan(
+        writes=writes,
+        status=told,
+        events=tuple(events(situation, found, target, failure)),
+        recheck_after=_recheck_after(situation, found, target),
+        why=(message, *(step.why for step in writes)),
+    )
+
+
+def _failure(situation: Situation, trouble: diagnosis.Trouble | None) -> Failure:
+    cause = trouble or diagnosis.no_cause(situation)
+    return Failure(situation.now, cause.reason, cause.message)
+
+
+def _writes(situation: Situation, target: Aim) -> Iterator[Write]:
+    yield from left_over(situation, target)
+    for wanted in desired(situation, target):
+        if isinstance(wanted, Seed):
+            yield wanted
+            continue
+        step: Apply | None = write(situation.live.get((wanted.kind, wanted.name)), wanted)
+        if step:
+            yield step
+    for revision in target.up:
+        for pod in situation.strangers(revision):
+            yield Delete("Pod", pod.name, pod.uid, f"it serves other bytes than {revision.digest}")
+    yield from retired(situation, target)
+    yield from forgotten(situation, target)
+
+
+def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | None:
+    moments = []
+    settled = settled_at(target)
+    if settled and settled > situation.now and outgoing_after(situation, target):
+        moments.append(settled)
+    if found in TIMED:
+        moments.append(situation.started_at + deadline(situation))
+    waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
+    if situation.world.refusals:
+        waits.append(REFUSAL_RETRY)
+    return min(waits, default=None)
+
+
+def outgoing_after(situation: Situation, target: Aim) -> bool:
+    """Whether a revision will have to go once the switch has settled: the one that served until this decision, too."""
+    served_before = (
+        situation.stable is not None and target.stable is not None and situation.stable.hash != target.stable.hash
+    )
+    return served_before or bool(outgoing(situation, target))

@@ -1,0 +1,80 @@
+"""What must go: revisions that neither serve nor come up, what a change of scaling left over, and old history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from modelway.manifests import names
+from modelway.world import Child, Delete, Kind
+
+from .desired import Aim
+from .situation import Situation
+
+# After the switch every node's kube-proxy must have learnt it before the old pods go; it takes about a second.
+SETTLE: Final = timedelta(seconds=5)
+
+# The autoscaler first, or it would complain about a missing target; the Service last, for pods are drained behind it.
+_ORDER: Final = (Kind.HORIZONTAL_POD_AUTOSCALER, Kind.POD_DISRUPTION_BUDGET, Kind.DEPLOYMENT, Kind.SERVICE)
+
+
+def settled_at(target: Aim) -> datetime | None:
+    """When the switch to the serving revision has reached every node; None if none was promoted yet."""
+    return target.stable.promoted_at + SETTLE if target.stable and target.stable.promoted_at else None
+
+
+def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
+    """Autoscalers and disruption budgets that the scaling no longer asks for. They go before replicas are sent."""
+    scaling = situation.spec.scaling
+    unwanted = {Kind.HORIZONTAL_POD_AUTOSCALER} if not scaling.autoscaled else set()
+    unwanted |= {Kind.POD_DISRUPTION_BUDGET} if scaling.highest <= 1 else set()
+    for child in situation.world.children:
+        if child.kind in unwanted and not child.deleting and child.labels.get(names.REVISION) in target.kept:
+            yield Delete(str(child.kind), child.name, child.uid, "the scaling no longer asks for it")
+
+
+def outgoing(situation: Situation, target: Aim) -> tuple[Child, ...]:
+    """Children of revisions that neither serve nor come up."""
+    kept = target.kept
+    going = [child for child in situation.world.children if _of_other(child, kept, situation.resource.name)]
+    return tuple(sorted(going, key=lambda child: (_ORDER.index(child.kind), child.name)))
+
+
+def _of_other(child: Child, kept: frozenset[str], name: str) -> bool:
+    revision = child.labels.get(names.REVISION, "")
+    return (
+        bool(revision)
+        and revision not in kept
+        and child.kind in _ORDER
+        and child.name == names.revision(name, revision)
+    )
+
+
+def retired(situation: Situation, target: Aim) -> Iterator[Delete]:
+    """What goes now. While a switch is young, pods behind the former selector may still be called: they wait."""
+    settled = settled_at(target)
+    if settled and situation.now < settled:
+        return
+    for child in outgoing(situation, target):
+        if not child.deleting:
+            yield Delete(
+                str(child.kind),
+                child.name,
+                child.uid,
+                f"revision {child.labels[names.REVISION]} neither serves nor comes up",
+            )
+
+
+def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
+    """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for or still has children."""
+    busy = target.kept | {situation.target.hash, situation.front, target.front}
+    busy |= {child.labels.get(names.REVISION, "") for child in outgoing(situation, target)}
+    old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)
+    for record in old[: max(0, len(old) - situation.spec.rollout.history_limit)]:
+        yield Delete(
+            str(Kind.CONTROLLER_REVISION),
+            record.child.name,
+            record.child.uid,
+            "history is longer than spec.rollout.historyLimit",
+        )

@@ -1,0 +1,85 @@
+"""The status: what is told about a decision. Nothing in it changes by itself, so that each phase is one write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from modelway.api.status import Phase
+from modelway.manifests import names, runtime
+from modelway.manifests.pod import model_name
+from modelway.manifests.timestamps import rfc3339
+from modelway.world import Resource, Revision
+
+from .conditions import Condition, stamped, state
+from .desired import Aim
+from .diagnosis import Trouble
+from .rollout import TIMED, Stage, deadline
+from .situation import Situation
+from .summary import summarize
+
+
+def invalid(resource: Resource, message: str, now: datetime) -> dict[str, Any] | None:
+    """The status while the spec can't be read: what serves goes on serving."""
+    before = resource.status
+    kept = [c for c in before.get("conditions") or () if c.get("type") in ("Available", "ModelLoaded")]
+    ready: Mapping[str, Any] = next((c for c in before.get("conditions") or () if c.get("type") == "Ready"), {})
+    serving = ready.get("status") == "True"
+    told = [
+        Condition(
+            "Ready",
+            state(serving),
+            str(ready.get("reason")) if serving else "InvalidSpec",
+            str(ready.get("message")) if serving else message,
+        ),
+        *(Condition(c["type"], c["status"], c["reason"], c["message"]) for c in kept),
+        Condition("Progressing", "False", "InvalidSpec", message),
+        Condition("Stalled", "True", "InvalidSpec", message),
+    ]
+    after = {**before, "observedGeneration": resource.generation, "phase": str(Phase.FAILED)}
+    after["conditions"] = stamped(told, before, resource.generation, now)
+    if before.get("rollout"):
+        after["rollout"] = {**before["rollout"], "message": message}
+    return None if after == before else after
+
+
+def status(
+    situation: Situation, found: Stage, target: Aim, trouble: Trouble | None
+) -> tuple[dict[str, Any] | None, str]:
+    """The whole status, None if it stands as it should; and what is going on, in a sentence."""
+    resource = situation.resource
+    view = summarize(situation, found, target, trouble)
+    serving = target.stable or target.candidate
+    rollout: dict[str, Any] = {"target": names.revision(resource.name, situation.target.hash), "message": view.message}
+    if found in TIMED:
+        rollout["startedAt"] = rfc3339(situation.started_at)
+        rollout["deadlineAt"] = rfc3339(situation.started_at + deadline(situation))
+    after: dict[str, Any] = {
+        "observedGeneration": resource.generation,
+        "phase": str(view.phase),
+        "conditions": stamped(view.conditions(), resource.status, resource.generation, situation.now),
+        "rollout": rollout,
+        "replicas": situation.needed(serving) if serving else 0,
+        "selector": f"{names.DEPLOYMENT}={resource.name},{names.REVISION}={target.front}",
+        "endpoints": {"http": _endpoint(resource, serving or situation.target)},
+    }
+    if target.stable:
+        after["stable"] = _revision(situation, target.stable)
+    if target.candidate:
+        after["candidate"] = _revision(situation, target.candidate)
+    return (None if after == resource.status else after), view.message
+
+
+def _endpoint(resource: Resource, revision: Revision) -> str:
+    return f"http://{names.front_service(resource.name)}.{resource.namespace}.svc{runtime.MODELS_PATH}/{model_name(revision)}"
+
+
+def _revision(situation: Situation, revision: Revision) -> dict[str, Any]:
+    ready = situation.ready(revision)
+    told: dict[str, Any] = {"revision": revision.number, "name": names.revision(situation.resource.name, revision.hash)}
+    if revision.model.version:
+        told["version"] = revision.model.version
+    if revision.digest and (ready or revision.promoted_at):
+        told["digest"] = revision.digest
+    return told | {"replicas": situation.needed(revision), "ready": ready}

@@ -1,0 +1,53 @@
+"""The operator's side of the contract with the server; ARCHITECTURE.md describes it, ``tests/contract/`` holds both sides to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FETCH_CONTAINER: Final = "fetch"
+SERVER_CONTAINER: Final = "server"
+FETCH_ARGS: Final = ("modelserver", "fetch")
+SERVE_ARGS: Final = ("modelserver", "serve")
+
+MODEL_URI: Final = "MODELSERVER_MODEL_URI"
+MODEL_DIGEST: Final = "MODELSERVER_MODEL_DIGEST"
+MODEL_MAX_BYTES: Final = "MODELSERVER_MODEL_MAX_BYTES"
+REVISION: Final = "MODELSERVER_REVISION"
+MODEL_DIR: Final = "MODELSERVER_MODEL_DIR"
+TRAFFIC_DIR: Final = "MODELSERVER_TRAFFIC_DIR"
+MODEL_NAME: Final = "MODELSERVER_MODEL_NAME"
+MODEL_VERSION: Final = "MODELSERVER_MODEL_VERSION"
+THREADS: Final = "MODELSERVER_THREADS"
+WARMUP_REQUESTS: Final = "MODELSERVER_WARMUP_REQUESTS"
+HTTP_PORT: Final = "MODELSERVER_HTTP_PORT"
+DRAIN_SECONDS: Final = "MODELSERVER_DRAIN_SECONDS"
+
+MODEL_PATH: Final = "/models"
+SCRATCH_PATH: Final = "/tmp"
+TRAFFIC_PATH: Final = "/etc/modelway/traffic"
+SOURCE_PATH: Final = "/source"
+TERMINATION_MESSAGE_PATH: Final = "/dev/termination-log"
+
+TRAFFIC_KEY: Final = "traffic.json"
+LIVE_PATH: Final = "/v2/health/live"
+READY_PATH: Final = "/v2/health/ready"
+MODELS_PATH: Final = "/v2/models"
+
+MAX_MODEL_BYTES: Final = 10 * 2**30
+DRAIN: Final = 20  # seconds that a server goes on answering after SIGTERM
+GRACE: Final = DRAIN + 10  # seconds until the kubelet kills it
+AUTO_THREADS: Final = "auto"
+
+# What a container says when it fails; see diagnosis.py for what a person is told.
+FAILURES: Final = (
+    "ModelNotFound",
+    "ModelSourceUnreachable",
+    "ModelAccessDenied",
+    "ModelNotAModel",
+    "ModelTooLarge",
+    "DigestMismatch",
+    "ModelCorrupt",
+    "ModelUnsupported",
+    "ModelFailed",
+    "BadSettings",
+)
