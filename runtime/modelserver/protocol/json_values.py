@@ -8,16 +8,15 @@ the datatype's range, fractions in integers, booleans among numbers and numbers 
 import struct
 from functools import lru_cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from modelserver.errors import InvalidTensor
 from modelserver.tensors import FLOATING, TensorSpec
 
-Array = NDArray[Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 NAN = float("nan")
 DEEPEST = 32  # dimensions; NumPy 2 holds up to 64, no model has half as many
 

@@ -1,7 +1,6 @@
 """From start to drained: listen, load, warm up, serve, and on SIGTERM leave without dropping a request."""
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from modelserver import memory
 from modelserver.artifact.directory import open_model
 from modelserver.server.acceptor import Acceptor
 from modelserver.server.app import App
@@ -102,9 +102,7 @@ def _open(app: App, loaded: Loaded, digest: str | None, model: Path) -> None:
         "file": model.name,
         "execution": "inline" if inline else "thread",
     }
-    # What is loaded now stays: the collector need never look at it again, and forked or shared pages stay shared.
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     app.serve(core, inline)
     log.info(
         "ready: %s in %.3f s, warm after %.3f s%s, one run takes %s, %d thread(s), %s",
