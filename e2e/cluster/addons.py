@@ -9,9 +9,9 @@ import base64
 import json
 from pathlib import Path
 
-from . import build, processes
+from . import build, network, processes
 from . import certificates as pki
-from .commands import run, wait_until
+from .commands import CommandFailed, run, wait_until
 from .processes import Daemon
 from .settings import (
     CONTROL_PLANE_ADDRESS,
@@ -62,7 +62,7 @@ def metrics_server(program: Path) -> Daemon:
         "secure-port": METRICS_SERVER_PORT, "tls-cert-file": pki.METRICS_SERVING.certificate,
         "tls-private-key-file": pki.METRICS_SERVING.key, "kubelet-certificate-authority": pki.authority(),
         "kubelet-preferred-address-types": "InternalIP",
-        "metric-resolution": "11s",  # has to exceed its time-out for a kubelet, 10 s
+        "metric-resolution": "10s", "kubelet-request-timeout": "5s",  # one must be well above the other
     }  # fmt: skip
     return Daemon("metrics-server", [program, *(f"--{key}={value}" for key, value in flags.items())])
 
@@ -122,16 +122,29 @@ def resolver() -> Path:
 def start(cgroup: Path) -> None:
     """Start DNS and metrics and return when both serve. helm is built along: tests install the chart with it."""
     names, metrics, _ = build.build(build.COREDNS, build.METRICS_SERVER, build.HELM)
-    coredns(names).start(cgroup)
-    metrics_server(metrics).start(cgroup)
+    resolver_daemon, metrics_daemon = coredns(names), metrics_server(metrics)
+    for daemon in (resolver_daemon, metrics_daemon):
+        daemon.start(cgroup)
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects()}))
     wait_until("the default service account", _no_service_account, 30, processes.logs() / "kube-controller-manager.log")
-    wait_until("the metrics API being available", problem, 60, processes.logs() / "metrics-server.log")
+    resolver_daemon.wait(dns_problem)
+    metrics_daemon.wait(problem)
 
 
 def _no_service_account() -> str:
     found = kubectl("get", "serviceaccount", "default", "--namespace=default", "--ignore-not-found", "--output=name")
     return "" if found else "pods can't be created before it is there"
+
+
+def dns_problem() -> str:
+    """Why names can't be resolved; empty when they can: CoreDNS is ready when it has listed the Services."""
+    ask = "exec 3<>/dev/tcp/$0/8181 && printf 'GET /ready HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3"
+    bash = ["timeout", "2", "bash", "-c", ask, CONTROL_PLANE_ADDRESS]
+    try:
+        answer = run(network.inside(network.CONTROL_PLANE, bash))
+    except CommandFailed as failed:
+        return failed.output.strip() or "its ready port is closed"
+    return "" if " 200 " in answer else answer.strip()
 
 
 def problem() -> str:

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .commands import ClusterError, last_lines, run
+from .commands import ClusterError, environment, last_lines, run
 from .progress import say
 from .settings import KUBERNETES_VERSION, cache
 
@@ -51,7 +51,7 @@ def _go(*words: str) -> str:
 
 def _environment() -> dict[str, str]:
     # Without C libraries the programs run in any image; without version control stamps they are the same in any clone.
-    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath"}
+    return {**environment(), "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath"}
 
 
 def folder() -> Path:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from .commands import run
+from .commands import environment, run
 from .progress import say
 from .settings import RUN, cache
 
@@ -18,7 +17,7 @@ def buildah(*words: str | Path, timeout: float = 300) -> str:
     """Run buildah on the cache's store. chroot is the isolation that needs no engine, no cgroup and no namespace."""
     places = [f"--root={store()}", f"--runroot={RUN / 'buildah'}"]
     RUN.mkdir(parents=True, exist_ok=True)
-    return run(["buildah", *places, *words], env={**os.environ, "BUILDAH_ISOLATION": "chroot"}, timeout=timeout)
+    return run(["buildah", *places, *words], env={**environment(), "BUILDAH_ISOLATION": "chroot"}, timeout=timeout)
 
 
 def exists(image: str) -> bool:

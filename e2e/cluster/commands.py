@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import time
@@ -21,6 +22,13 @@ class CommandFailed(ClusterError):
         super().__init__(f"{shlex.join(argv)[:300]} ended with {code}:\n{last_lines(output)}")
 
 
+def environment() -> dict[str, str]:
+    """This process's environment with the system's own programs on PATH: `su` and cron leave them out."""
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    missing = [place for place in ("/usr/local/sbin", "/usr/sbin", "/sbin") if place not in places]
+    return {**os.environ, "PATH": os.pathsep.join([*places, *missing])}
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -35,6 +43,7 @@ def run(
         CommandFailed: with its standard error (and output), if it ends with an error or not in time.
     """
     words = [str(word) for word in argv]
+    env = env or environment()
     try:
         done = subprocess.run(
             words, input=input, env=env, cwd=cwd, timeout=timeout, check=False, text=True, capture_output=True

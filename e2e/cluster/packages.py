@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from .commands import ClusterError, run
+from .commands import ClusterError, environment, run
 from .progress import say
 
 # The package, and a program or file that shows that it is there.
@@ -28,7 +27,8 @@ PACKAGES = {
 
 
 def missing() -> list[str]:
-    return [name for name, proof in PACKAGES.items() if not (shutil.which(proof) or Path(proof).exists())]
+    path = environment()["PATH"]
+    return [name for name, proof in PACKAGES.items() if not (shutil.which(proof, path=path) or Path(proof).exists())]
 
 
 def install() -> None:
@@ -43,7 +43,7 @@ def install() -> None:
     if not shutil.which("apt-get"):
         raise ClusterError(f"these programs are missing and there is no apt-get to install them: {' '.join(names)}")
     say(f"installing {' '.join(names)}")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
     # policy-rc.d would be the Debian way to keep containerd's service from starting; without systemd none starts.
     run(["apt-get", "update"], env=env, timeout=300)
     run(["apt-get", "install", "--yes", "--no-install-recommends", *names], env=env, timeout=600)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import network
-from .commands import ClusterError, tail, wait_until
+from .commands import ClusterError, environment, tail, wait_until
 from .settings import state
 
 
@@ -51,7 +51,7 @@ class Daemon:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 joined, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env={**os.environ, **self.env}, start_new_session=True,
+                env={**environment(), **self.env}, start_new_session=True,
             )  # fmt: skip
         record = {"pid": process.pid, "started": _start_time(process.pid)}
         (_records() / f"{self.name}.json").write_text(json.dumps(record))
