@@ -37,14 +37,19 @@ class Queue(Generic[K]):
         self._waiting: dict[K, tuple[Priority, float]] = {}  # key -> in which line, since when
         self._running: set[K] = set()
         self._dirty: dict[K, Priority] = {}  # changed while a worker had it
-        self._due: dict[K, tuple[float, Priority]] = {}
-        self._timers: list[tuple[float, int, K]] = []  # a heap; entries that differ from _due are stale
+        self._due: dict[K, tuple[float, Priority, int]] = {}  # due, line, serial of the timer
+        self._timers: list[tuple[float, int, K]] = []  # a heap of due, serial, key; stale unless the serial is in _due
         self._serial = 0
         self._failures: dict[K, int] = {}
         self._news = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """How many keys are being worked on."""
+        return len(self._running)
 
     def add(self, key: K, priority: Priority = Priority.CHANGE) -> None:
         """Asks for a look at the key; a key that waits already only moves up."""
@@ -62,17 +67,17 @@ class Queue(Generic[K]):
         due = self._clock() + seconds
         if key in self._due and self._due[key][0] <= due:
             return
-        self._due[key] = (due, priority)
         self._serial += 1
+        self._due[key] = (due, priority, self._serial)
         heapq.heappush(self._timers, (due, self._serial, key))
         if len(self._timers) > 2 * len(self._due) + 64:  # mostly stale: each look at a key replaces its timer
-            self._timers = [entry for entry in self._timers if self._due.get(entry[2], (None,))[0] == entry[0]]
+            self._timers = [timer for timer in self._timers if self._is_set(timer)]
             heapq.heapify(self._timers)
         self._news.set()
 
     def take(self) -> tuple[K, float] | None:
         """The next key and how long it waited, or None. Its timer is fulfilled: whoever looks, sees what was due."""
-        self._ring()
+        self.ring()
         for priority, line in zip(Priority, self._lines, strict=True):
             while line:
                 key = line.popleft()
@@ -114,11 +119,14 @@ class Queue(Generic[K]):
 
     def next_due(self) -> float | None:
         """When the next timer rings, on the queue's clock."""
-        while self._timers and self._due.get(self._timers[0][2], (None,))[0] != self._timers[0][0]:
+        while self._timers and not self._is_set(self._timers[0]):
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
 
-    def _ring(self) -> None:
+    def _is_set(self, timer: tuple[float, int, K]) -> bool:
+        return self._due.get(timer[2], (0, 0, None))[2] == timer[1]
+
+    def ring(self) -> None:
         """Moves the keys whose time has come into their lines."""
         while (due := self.next_due()) is not None and due <= self._clock():
             key = heapq.heappop(self._timers)[2]

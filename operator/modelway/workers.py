@@ -39,10 +39,9 @@ class Workers:
         """Works until ``stop``, then finishes what is under way; cancelled, it breaks that off."""
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
-                while len(self._since) < self._count and (taken := self._queue.take()) is not None:
+                while self._queue.running < self._count and (taken := self._queue.take()) is not None:
                     key, waited = taken
                     metrics.QUEUE_SECONDS.labels(metrics.CONTROLLER).observe(waited)
-                    self._since[key] = time.monotonic()
                     group.create_task(self.work(key))
                 metrics.QUEUE_DEPTH.labels(metrics.CONTROLLER).set(len(self._queue))
                 await self._queue.wait()
@@ -57,7 +56,9 @@ class Workers:
         return time.monotonic() - min(self._since.values()) if self._since else 0.0
 
     async def work(self, key: Key) -> None:
+        """One look at a key that was taken, and what follows from it."""
         metrics.ACTIVE_WORKERS.labels(metrics.CONTROLLER).inc()
+        self._since[key] = time.monotonic()
         try:
             look = await self._look(key)
             result = self.settle(key, look)

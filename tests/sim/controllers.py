@@ -1,0 +1,162 @@
+"""The rest of the cluster: the Deployment controller and its pods, one small step at a time, so that a schedule can
+stop between any two of them. How a pod ends up is scripted by its model's URI."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tests.sim.api import FakeApi
+
+CONTROLLER = "kube-controller-manager"
+KUBELET = "kubelet"
+
+
+class Fate(StrEnum):
+    """What becomes of a pod."""
+
+    SERVES = "serves"
+    NO_MODEL = "no model"  # the fetch container fails
+    CRASHES = "crashes"  # the server container does
+    UNSCHEDULABLE = "unschedulable"
+
+
+@dataclass(slots=True)
+class Cluster:
+    """Deployments become pods, pods become ready or not. ``fates`` by model URI."""
+
+    api: FakeApi
+    fates: dict[str, Fate] = field(default_factory=dict)
+    born: int = 0
+
+    def steps(self) -> list[Callable[[], None]]:
+        """Everything that could happen next."""
+        found: list[Callable[[], None]] = []
+        for deployment in self.api.all("Deployment"):
+            meta = deployment["metadata"]
+            pods = self.pods(deployment)
+            wanted = deployment["spec"]["replicas"]
+            if len(pods) < wanted:
+                found.append(lambda d=deployment: self._bear(d))
+            if len(pods) > wanted:
+                victim = sorted(pods, key=lambda p: (_ready(p), p["metadata"]["name"]))[0]["metadata"]
+                found.append(lambda v=victim: self.api.delete("Pod", v["namespace"], v["name"]))
+            for pod in pods:
+                if change := self._next(pod):
+                    found.append(lambda p=pod["metadata"], c=change: self._kubelet(p, c))
+            status = self._status(deployment, pods)
+            if status != deployment.get("status"):
+                found.append(lambda m=meta, s=status: self._report(m, s))
+        return found
+
+    def pods(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
+        """A Deployment's pods."""
+        uid = deployment["metadata"]["uid"]
+        return [pod for pod in self.api.all("Pod") if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
+
+    def _bear(self, deployment: dict[str, Any]) -> None:
+        self.born += 1
+        meta, template = deployment["metadata"], copy.deepcopy(deployment["spec"]["template"])
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": meta["name"],
+            "uid": meta["uid"],
+            "controller": True,
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "namespace": meta["namespace"],
+                "name": f"{meta['name']}-{self.born:05d}",
+                "labels": template["metadata"]["labels"],
+                "ownerReferences": [owner],
+            },
+            "spec": template["spec"],
+            "status": {"phase": "Pending"},
+        }
+        self.api.create(pod, CONTROLLER)
+
+    def fate(self, pod: dict[str, Any]) -> Fate:
+        """What shall become of a pod."""
+        environment = pod["spec"]["initContainers"][0]["env"]
+        uri = next(entry["value"] for entry in environment if entry["name"] == "MODELSERVER_MODEL_URI")
+        return self.fates.get(uri, Fate.SERVES)
+
+    def _next(self, pod: dict[str, Any]) -> dict[str, Any] | None:
+        """The pod's next status, or None when it stays as it is."""
+        path = PATHS[self.fate(pod)]
+        now = pod["status"].get("step", 0)
+        return path[now] | {"step": now + 1} if now < len(path) else None
+
+    def _kubelet(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
+        filled = json.loads(json.dumps(status).replace("NOW", self.api.now().strftime("%Y-%m-%dT%H:%M:%SZ")))
+        self.api.update("Pod", meta["namespace"], meta["name"], KUBELET, lambda pod: pod.update(status=filled))
+
+    def _status(self, deployment: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, Any]:
+        ready = sum(_ready(pod) for pod in pods)
+        counts = {
+            "replicas": len(pods),
+            "updatedReplicas": len(pods),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+        }
+        status = {name: count for name, count in counts.items() if count}
+        return {"observedGeneration": deployment["metadata"]["generation"], **status}
+
+    def _report(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
+        self.api.update("Deployment", meta["namespace"], meta["name"], CONTROLLER, lambda d: d.update(status=status))
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
+
+
+def _waiting(name: str, reason: str, code: int, message: str) -> dict[str, Any]:
+    ended = {"exitCode": code, "reason": "Error", "message": message}
+    state = {"waiting": {"reason": reason, "message": "back-off"}}
+    return {"name": name, "ready": False, "restartCount": 3, "state": state, "lastState": {"terminated": ended}}
+
+
+_FETCHED = {
+    "name": "fetch",
+    "ready": True,
+    "restartCount": 0,
+    "state": {
+        "terminated": {
+            "exitCode": 0,
+            "reason": "Completed",
+            "message": '{"digest": "sha256:' + "a" * 64 + '", "bytes": 9}',
+        }
+    },
+}
+_SERVING = {"name": "server", "ready": True, "restartCount": 0, "state": {"running": {"startedAt": "NOW"}}}
+_READY = {"type": "Ready", "status": "True", "lastTransitionTime": "NOW"}
+_NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": "NOW"}
+_SCHEDULED = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "NOW"}
+
+_FETCHING = {"phase": "Pending", "conditions": [_SCHEDULED, _NOT_READY]}
+_LOADING = {"phase": "Running", "conditions": [_SCHEDULED, _NOT_READY], "initContainerStatuses": [_FETCHED]}
+_NO_MODEL = _waiting("fetch", "CrashLoopBackOff", 1, '{"reason": "ModelNotFound", "message": "404 Not Found."}')
+_CRASHED = _waiting("server", "CrashLoopBackOff", 1, '{"reason": "ModelCorrupt", "message": "not a model."}')
+
+PATHS: dict[Fate, tuple[dict[str, Any], ...]] = {
+    Fate.SERVES: (
+        _FETCHING,
+        _LOADING,
+        {**_LOADING, "conditions": [_SCHEDULED, _READY], "containerStatuses": [_SERVING]},
+    ),
+    Fate.NO_MODEL: (_FETCHING, {**_FETCHING, "initContainerStatuses": [_NO_MODEL]}),
+    Fate.CRASHES: (_FETCHING, _LOADING, {**_LOADING, "containerStatuses": [_CRASHED]}),
+    Fate.UNSCHEDULABLE: (
+        {
+            "phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes are available."}],
+        },
+    ),
+}
