@@ -23,11 +23,8 @@ def unified() -> bool:
 
 
 def hierarchies() -> list[Path]:
-    """The roots of all trees in which a node's containers need a place."""
-    if unified():
-        return [MOUNTED]
-    # `unified` beside version 1 trees has no controllers; runc does not use it.
-    return sorted(path.parent for path in MOUNTED.glob("*/cgroup.procs") if path.parent.name != "unified")
+    """The roots of all trees. One named `unified` beside version 1 trees has no controllers, but runc enters it."""
+    return [MOUNTED] if unified() else sorted(path.parent for path in MOUNTED.glob("*/cgroup.procs"))
 
 
 def _tracking() -> Path:

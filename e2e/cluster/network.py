@@ -81,6 +81,12 @@ def remove() -> None:
         run(["ip", "netns", "delete", namespace])
 
 
+def remove_mount_point() -> None:
+    """`ip netns add` mounts its folder over itself; when no namespace is left, of anybody, that goes too."""
+    if NAMESPACES.is_mount() and not any(NAMESPACES.iterdir()):
+        run(["umount", NAMESPACES])
+
+
 def check_range_is_free() -> None:
     """Refuse to start where somebody already uses our addresses."""
     for line in run(["ip", "-4", "route", "show", "root", CLUSTER_RANGE]).splitlines():

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import cgroups, network, processes
 from .commands import run, wait_until
 from .progress import say
-from .settings import RUN, state
+from .settings import DNS_SERVICE_ADDRESS, RUN, state
 
 POD_LOG_LINKS = Path("/var/log/containers")
 CNI_RESULTS = Path("/var/lib/cni/results")
@@ -31,6 +31,7 @@ def remove() -> None:
     for name in processes.started():  # a daemon that died before it could join the group
         processes.stop(name, patience=0)
     network.remove()
+    network.remove_mount_point()
     _unmount()
     cgroups.remove()
     for folder in (RUN, state()):
@@ -58,5 +59,6 @@ def _remove_traces_outside() -> None:
     for link in POD_LOG_LINKS.glob("*.log"):
         if link.is_symlink() and not link.exists():
             link.unlink()
-    for result in CNI_RESULTS.glob(f"{network.CONTROL_PLANE}-node-*"):
-        result.unlink()
+    for result in CNI_RESULTS.glob("*"):
+        if DNS_SERVICE_ADDRESS in result.read_text(errors="replace"):
+            result.unlink()
