@@ -45,7 +45,12 @@ class Cluster:
         Raises:
             CommandFailed: with what kubectl said (`.output`), if it ends with an error.
         """
-        return run([self._program("kubectl"), *args], input=input, env=self.env, timeout=timeout)
+        return run([*self.kubectl_command, *args], input=input, env=self.env, timeout=timeout)
+
+    @property
+    def kubectl_command(self) -> list[str]:
+        """For processes of one's own, such as a port-forward: the right kubectl with the right access."""
+        return [self._program("kubectl"), f"--kubeconfig={self.kubeconfig}"]
 
     def helm(self, *args: str, timeout: float = 300) -> str:
         """helm's standard output; raises as `kubectl` does."""

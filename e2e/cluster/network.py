@@ -83,7 +83,8 @@ def remove() -> None:
 
 def remove_mount_point() -> None:
     """`ip netns add` mounts its folder over itself; when no namespace is left, of anybody, that goes too."""
-    if NAMESPACES.is_mount() and not any(NAMESPACES.iterdir()):
+    mounted = f" {NAMESPACES} " in Path("/proc/mounts").read_text()  # Path.is_mount does not see a bind mount
+    if mounted and not any(NAMESPACES.iterdir()):
         run(["umount", NAMESPACES])
 
 
