@@ -35,7 +35,7 @@ def decide(world: World, now: datetime) -> Plan:
 
 def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     situation = gather(world, spec, now)
-    found = stage(situation)
+    found = _taken(stage(situation), world)
     trouble = diagnosis.trouble(situation, situation.target)
     failure = _failure(situation, trouble) if found is Stage.GIVING_UP else None
     target = aim(situation, found, failure)
@@ -44,10 +44,15 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     return Plan(
         writes=writes,
         status=told,
-        events=tuple(events(situation, found, target, failure)),
+        events=() if world.refusals else tuple(events(situation, found, target, failure)),
         recheck_after=_recheck_after(situation, found, target),
         why=(message, *(step.why for step in writes)),
     )
+
+
+def _taken(found: Stage, world: World) -> Stage:
+    """The stage to tell of: a step that the API server refused was not taken."""
+    return Stage.PROGRESSING if world.refusals and found in (Stage.PROMOTING, Stage.GIVING_UP) else found
 
 
 def _failure(situation: Situation, trouble: diagnosis.Trouble | None) -> Failure:

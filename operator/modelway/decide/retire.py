@@ -9,6 +9,7 @@ from typing import Final
 from modelway.manifests import names
 from modelway.world import Child, Delete, Kind
 
+from . import capacity
 from .desired import Aim
 from .situation import Situation
 
@@ -54,16 +55,17 @@ def _of_other(child: Child, kept: frozenset[str], name: str) -> bool:
 def retired(situation: Situation, target: Aim) -> Iterator[Delete]:
     """What goes now. While a switch is young, pods behind the former selector may still be called: they wait."""
     settled = settled_at(target)
-    if settled and situation.now < settled:
-        return
+    young = settled is not None and situation.now < settled
     for child in outgoing(situation, target):
-        if not child.deleting:
-            yield Delete(
-                str(child.kind),
-                child.name,
-                child.uid,
-                f"revision {child.labels[names.REVISION]} neither serves nor comes up",
-            )
+        revision = child.labels[names.REVISION]
+        if not child.deleting and not (young and _may_be_called(situation, revision)):
+            yield Delete(str(child.kind), child.name, child.uid, f"revision {revision} neither serves nor comes up")
+
+
+def _may_be_called(situation: Situation, revision: str) -> bool:
+    record = situation.records.get(revision)
+    deployment = situation.live.get((Kind.DEPLOYMENT, names.revision(situation.resource.name, revision)))
+    return (record is not None and record.promoted_at is not None) or capacity.ready(deployment) > 0
 
 
 def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:

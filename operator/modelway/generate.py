@@ -1,0 +1,77 @@
+"""Writes what is generated from the resource's models: ``python -m modelway.generate``; ``--check`` only compares.
+
+The CRD, the chart's copy of it, and the reference for people. ``tests/contract/`` fails when they drift.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from modelway.api.crd import custom_resource_definition
+from modelway.api.reference import reference
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+_HEADER: Final = "# Generated from operator/modelway/api/ by `make generate`; do not edit.\n"
+_KEEP: Final = """  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"""
+
+
+def generated() -> dict[str, str]:
+    """Path below the repository's root → content."""
+    definition = custom_resource_definition()
+    text = _yaml(definition)
+    return {
+        "crds/modeldeployments.modelway.io.yaml": _HEADER + text,
+        "helm/modelway/templates/crds.yaml": _template(text),
+        "docs/reference/modeldeployment.md": reference(definition),
+    }
+
+
+def _yaml(manifest: dict[str, Any]) -> str:
+    return yaml.dump(manifest, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=160)
+
+
+class _Plain(yaml.SafeDumper):
+    """No anchors: the same rule twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Nothing is an alias."""
+        return True
+
+
+def _template(text: str) -> str:
+    """The CRD as a chart's template: what looks like one in a description is escaped."""
+    escaped = text.replace("{{", '{{ "{{" }}')
+    head, metadata, rest = escaped.partition("metadata:\n")
+    return f"{{{{- if .Values.crds.install }}}}\n{_HEADER}{head}{metadata}{_KEEP}{rest}{{{{- end }}}}\n"
+
+
+def main() -> int:
+    """Writes the files, or with --check says which are out of step."""
+    parser = argparse.ArgumentParser(prog="python -m modelway.generate", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of step")
+    check = parser.parse_args().check
+    stale = [path for path, content in generated().items() if _read(ROOT / path) != content]
+    for path in stale:
+        if not check:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(generated()[path])
+        print(f"{path}: {'out of step; run `make generate`' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
