@@ -103,7 +103,7 @@ def rounded(model: nn.Module) -> nn.Module:
     """The model with its weights rounded to 2⁻¹⁰.
 
     CPUs add in different orders, so the last bits of drawn and of trained weights differ from machine to machine.
-    Rounded before the training and after it, which is in double precision, those bits are gone and the file is the same.
+    Rounded before the training and after it, which is in double precision, those bits are gone: one file everywhere.
     """
     with torch.no_grad():
         for weights in model.parameters():
