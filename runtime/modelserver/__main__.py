@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    from modelserver.cli import main as run  # noqa: PLC0415 - keeps `import modelserver.__main__` free of effects
+    from modelserver.cli import main as run  # keeps `import modelserver.__main__` free of effects
 
     sys.exit(run())
 

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fetch(settings: FetchSettings, log: Path) -> int:
-    from modelserver.artifact.fetch import fetch  # noqa: PLC0415 - `serve` must not pay for it
+    from modelserver.artifact.fetch import fetch  # `serve` must not pay for it
 
     artifact = fetch(settings)
     termination.say(termination.success_message(artifact.digest, artifact.bytes), log)
@@ -67,7 +67,7 @@ def _fetch(settings: FetchSettings, log: Path) -> int:
 
 
 def _serve(settings: ServeSettings, path: str | None) -> int:
-    from modelserver.server.lifecycle import serve  # noqa: PLC0415 - `fetch` must not import onnxruntime or numpy
+    from modelserver.server.lifecycle import serve  # `fetch` must not import onnxruntime or numpy
 
     return serve(settings, Path(path) if path else None)
 

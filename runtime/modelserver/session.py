@@ -23,7 +23,7 @@ VERSION = str(onnxruntime.__version__)
 
 # The first pattern found in ONNX Runtime's words (exception's name first) tells what went wrong, and what to do.
 LOAD_ERRORS: tuple[tuple[str, type[ContainerError], str], ...] = (
-    (r"External data", ModelCorrupt, "Its weights lie in files beside it: give the URI of the folder that holds them all"),
+    (r"External data", ModelCorrupt, "Its weights lie in other files: give the URI of the folder that holds them all"),
     (r"^InvalidProtobuf|No graph was found|^NoModel", ModelCorrupt, "It is cut off or damaged: upload it again"),
     (r"IR version|[Oo]pset \d+", ModelUnsupported, "Export it with an older opset"),
     (
@@ -78,11 +78,12 @@ def spec_of(argument: Any) -> TensorSpec:
             f"Cast it in the model to one of {', '.join(BY_ONNX_NAME)}."
         )
     if match["map"]:
-        return TensorSpec(argument.name, datatype, (-1, -1) if match["seq"] else (-1,), "maps" if match["seq"] else "map")
-    shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in argument.shape or ())
+        shape, parts = ((-1, -1), "maps") if match["seq"] else ((-1,), "map")
+        return TensorSpec(argument.name, datatype, shape, parts)
+    sizes = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in argument.shape or ())
     if match["seq"]:
-        return TensorSpec(argument.name, datatype, (-1, *shape), "sequence")
-    return TensorSpec(argument.name, datatype, shape)
+        return TensorSpec(argument.name, datatype, (-1, *sizes), "sequence")
+    return TensorSpec(argument.name, datatype, sizes)
 
 
 def flatten_parts(spec: TensorSpec, value: Any) -> Array:
@@ -98,7 +99,9 @@ def flatten_parts(spec: TensorSpec, value: Any) -> Array:
         case "sequence":
             shapes = {np.shape(part) for part in value}
             if len(shapes) > 1:
-                raise InternalError(f"Output '{spec.name}' is a sequence of tensors of different shapes: {sorted(shapes)}.")
+                raise InternalError(
+                    f"Output '{spec.name}' is a sequence of tensors of several shapes: {sorted(shapes)}."
+                )
             return np.stack(value) if value else np.zeros((0,), dtype=spec.datatype.dtype)
     return np.asarray(value, dtype=spec.datatype.dtype)
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 - setting() gives a dataclasses.field, which is what the rule allows
 """Every setting, once: its environment variable, flag, default, check and explanation.
 
 A setting is a field of `ServeSettings` or `FetchSettings`. Its flag is the field's name with dashes
@@ -96,7 +97,7 @@ class ServeSettings:
         "MODELSERVER_REVISION", header_text, None, "the revision's hash, answered in x-modelway-revision"
     )
     traffic_dir: Path = setting(
-        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if there is one"
+        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if any"
     )
     http_host: str = setting("MODELSERVER_HTTP_HOST", str, "", "address to listen on; default: all, IPv4 and IPv6")
     http_port: int = setting("MODELSERVER_HTTP_PORT", whole(0, 65535), 8080, "port to listen on; 0 picks a free one")
@@ -113,7 +114,7 @@ class ServeSettings:
         "where the model runs: inline (in the event loop), thread, or auto (inline below 1 ms, measured at start)",
     )
     max_body_bytes: int = setting("MODELSERVER_MAX_BODY_BYTES", size, 64 * MIB, "largest request body (413 beyond)")
-    max_header_bytes: int = setting("MODELSERVER_MAX_HEADER_BYTES", size, 32 * 1024, "largest request head (431 beyond)")
+    max_header_bytes: int = setting("MODELSERVER_MAX_HEADER_BYTES", size, 32 * 1024, "largest head (431 beyond)")
     max_buffered_bytes: int = setting(
         "MODELSERVER_MAX_BUFFERED_BYTES", size, 256 * MIB, "unfinished request bodies of all connections (503 beyond)"
     )
@@ -126,7 +127,7 @@ class ServeSettings:
     )
     body_timeout: float = setting("MODELSERVER_BODY_TIMEOUT_SECONDS", seconds, 60.0, "time for a request's body (408)")
     write_timeout: float = setting(
-        "MODELSERVER_WRITE_TIMEOUT_SECONDS", seconds, 30.0, "time a client may leave answers unread before it is cut off"
+        "MODELSERVER_WRITE_TIMEOUT_SECONDS", seconds, 30.0, "time a client may leave an answer unread"
     )
     idle_timeout: float = setting(
         # Longer than the usual load balancers' own (60 to 600 s): whoever closes first must be the client, because
@@ -162,16 +163,16 @@ class FetchSettings:
         "MODELSERVER_MODEL_URI", str, None, "http(s)://…, s3://bucket/key, pvc://claim/path, file:///path or a path"
     )
     model_digest: str | None = setting(
-        "MODELSERVER_MODEL_DIGEST", digest, None, "the only content to accept, sha256:…; default: what is recorded, or any"
+        "MODELSERVER_MODEL_DIGEST", digest, None, "the only content to accept, sha256:…; default: the recorded one"
     )
     model_max_bytes: int = setting("MODELSERVER_MODEL_MAX_BYTES", size, 10 * GIB, "largest model to fetch")
-    model_dir: Path = setting("MODELSERVER_MODEL_DIR", Path, Path("/models"), "where to write content/ and artifact.json")
+    model_dir: Path = setting("MODELSERVER_MODEL_DIR", Path, Path("/models"), "where content/ and artifact.json go")
     source_dir: Path = setting("MODELSERVER_SOURCE_DIR", Path, Path("/source"), "where pvc://claim is mounted")
     revision: str | None = setting(
         "MODELSERVER_REVISION", header_text, None, "the revision's hash, to find its recorded digest"
     )
     traffic_dir: Path = setting(
-        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if there is one"
+        "MODELSERVER_TRAFFIC_DIR", Path, Path("/etc/modelway/traffic"), "folder of the traffic document, if any"
     )
     fetch_timeout: float = setting(
         "MODELSERVER_FETCH_TIMEOUT_SECONDS", seconds, 30.0, "time without a byte before a connection counts as broken"
@@ -191,9 +192,7 @@ def flag(field_name: str) -> str:
     return "--" + field_name.replace("_", "-")
 
 
-def read(
-    kind: type[Settings], flags: Mapping[str, str | None], environment: Mapping[str, str]
-) -> Settings:
+def read(kind: type[Settings], flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Settings:
     """Settings from flags (by field name) over environment variables over defaults; an empty value counts as absent.
 
     Raises BadSettings naming the setting, the value and what was expected.

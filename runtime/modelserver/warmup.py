@@ -37,9 +37,7 @@ def synthetic(signature: Signature, open_size: int) -> dict[str, Array]:
     """Zeros (false, "") for each input: 1 for an open first dimension, `open_size` for other open ones."""
 
     def shape(spec: TensorSpec) -> tuple[int, ...]:
-        return tuple(
-            size if size >= 0 else (1 if axis == 0 else open_size) for axis, size in enumerate(spec.shape)
-        )
+        return tuple(size if size >= 0 else (1 if axis == 0 else open_size) for axis, size in enumerate(spec.shape))
 
     def filled(spec: TensorSpec) -> Array:
         if spec.datatype.name == "BYTES":

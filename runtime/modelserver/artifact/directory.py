@@ -55,7 +55,9 @@ def read(directory: Path) -> Artifact | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         return Artifact(**{name: document[name] for name in Artifact.__slots__})
     except (ValueError, KeyError, TypeError) as problem:
-        raise BadSettings(f"{path} is not what `modelserver fetch` writes ({problem!r}). Delete it to fetch again.") from None
+        raise BadSettings(
+            f"{path} is not what `modelserver fetch` writes ({problem!r}). Delete it to fetch again."
+        ) from None
 
 
 def open_model(directory: Path) -> tuple[Path, str | None]:

@@ -107,8 +107,8 @@ class _Progress:
 
     def _too_large(self, what: str) -> ModelTooLarge:
         return ModelTooLarge(
-            f"The model is larger than MODELSERVER_MODEL_MAX_BYTES ({self.bounds.limit} bytes): {self.path} has {what}. "
-            "Raise the limit, or check spec.model.uri."
+            f"The model is larger than MODELSERVER_MODEL_MAX_BYTES ({self.bounds.limit} bytes): {self.path} has {what}."
+            " Raise the limit, or check spec.model.uri."
         )
 
     def _as_full(self, problem: OSError) -> Exception:

@@ -24,21 +24,21 @@ def source_of(uri: str, settings: FetchSettings, environment: Mapping[str, str])
     parts = urlsplit(uri)
     match parts.scheme:
         case "http" | "https":
-            from modelserver.artifact.http import HttpSource  # noqa: PLC0415 - each source pays for its own imports
+            from modelserver.artifact.http import HttpSource  # each source pays for its own imports
 
             return HttpSource(uri, settings.fetch_timeout)
         case "s3":
-            from modelserver.artifact.s3 import S3Source  # noqa: PLC0415
+            from modelserver.artifact.s3 import S3Source
 
             return S3Source(uri, settings.fetch_timeout)
         case "pvc":
-            from modelserver.artifact.disk import DiskSource  # noqa: PLC0415
+            from modelserver.artifact.disk import DiskSource
 
             return DiskSource(settings.source_dir / unquote(parts.path).strip("/"), settings.source_dir, uri)
         case "file" | "":
             if "KUBERNETES_SERVICE_HOST" in environment:
                 raise BadSettings(f"MODELSERVER_MODEL_URI is {uri!r}, a path; in a cluster use one of {SCHEMES}.")
-            from modelserver.artifact.disk import DiskSource  # noqa: PLC0415
+            from modelserver.artifact.disk import DiskSource
 
             return DiskSource(Path(unquote(parts.path) if parts.scheme else uri), Path("/"), uri)
     raise BadSettings(f"MODELSERVER_MODEL_URI is {without_secrets(uri)!r}, but its scheme must be one of {SCHEMES}.")
@@ -55,7 +55,9 @@ def fetch(settings: FetchSettings, environment: Mapping[str, str] = os.environ) 
     try:
         return _fetch(settings, source_of(settings.model_uri, settings, environment), wanted)
     except PermissionError as problem:
-        raise BadSettings(f"{problem.filename} can't be written: {problem.strerror}. Check MODELSERVER_MODEL_DIR.") from None
+        raise BadSettings(
+            f"{problem.filename} can't be written: {problem.strerror}. Check MODELSERVER_MODEL_DIR."
+        ) from None
 
 
 def _wanted_digest(settings: FetchSettings) -> str | None:
@@ -93,9 +95,7 @@ def _fetch(settings: FetchSettings, source: Source, wanted: str | None) -> Artif
     return artifact
 
 
-def _download_all(
-    source: Source, target: Path, settings: FetchSettings, shown: str
-) -> tuple[list[FetchedFile], bool]:
+def _download_all(source: Source, target: Path, settings: FetchSettings, shown: str) -> tuple[list[FetchedFile], bool]:
     try:
         listed, folder = source.files()
     except Interrupted as problem:

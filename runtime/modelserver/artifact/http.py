@@ -32,8 +32,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         scheme = urlsplit(newurl).scheme
         if scheme not in ("http", "https") or (req.type == "https" and scheme != "https"):
-            shown = without_secrets(newurl)
-            raise ModelSourceUnreachable(f"{without_secrets(req.full_url)} redirects to {shown}, which is not safe to follow.")
+            old, new = without_secrets(req.full_url), without_secrets(newurl)
+            raise ModelSourceUnreachable(f"{old} redirects to {new}, which is not safe to follow.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -45,7 +45,9 @@ class HttpSource:
         if not parts.hostname:
             raise BadSettings(f"MODELSERVER_MODEL_URI is {without_secrets(uri)!r}, which names no host.")
         if "@" in parts.netloc:
-            raise BadSettings(f"MODELSERVER_MODEL_URI holds a user name before {parts.hostname}; URIs are no place for credentials.")
+            raise BadSettings(
+                f"MODELSERVER_MODEL_URI holds a user name before {parts.hostname}; a URI is no place for credentials."
+            )
         self.uri, self.shown, self.timeout = uri, without_secrets(uri), timeout
         self.opener = urllib.request.build_opener(_Redirects)
 

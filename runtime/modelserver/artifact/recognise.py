@@ -56,12 +56,16 @@ def _walk(file: BinaryIO, size: int, origin: str) -> None:
         number, wire = (tag >> 3, tag & 7) if tag is not None else (0, 0)
         if MODEL_FIELDS.get(number) != wire:
             if 7 in seen or (tag is None and seen):
-                raise ModelCorrupt(f"{origin} starts like an ONNX model but is damaged at byte {file.tell()}. Upload it again.")
+                raise ModelCorrupt(
+                    f"{origin} starts like an ONNX model but is damaged at byte {file.tell()}. Upload it again."
+                )
             raise ModelNotAModel(f"{origin} does not start like an ONNX model. Check spec.model.uri.")
         value = _varint(file)
         end = file.tell() + (value if wire == 2 and value is not None else 0)
         if value is None or end > size:
-            raise ModelCorrupt(f"{origin} is cut off: it has {size} bytes, its content goes to byte {end}. Upload it again.")
+            raise ModelCorrupt(
+                f"{origin} is cut off: it has {size} bytes, its content goes to byte {end}. Upload it again."
+            )
         file.seek(end)
         seen.add(number)
     if 7 not in seen:

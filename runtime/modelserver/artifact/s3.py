@@ -36,7 +36,7 @@ class S3Source:
         self.store = _store(self.bucket, timeout)
 
     def files(self) -> tuple[Sequence[RemoteFile], bool]:
-        import obstore  # noqa: PLC0415 - only this source pays for it
+        import obstore  # only this source pays for it
 
         if self.key and not self.shown.endswith("/"):
             try:
@@ -44,11 +44,11 @@ class S3Source:
                 return [RemoteFile(self.key.rpartition("/")[2], self.key, head["size"])], False
             except FileNotFoundError:
                 pass  # not an object: then it must be a folder
-            except Exception as problem:  # noqa: BLE001 - translated, see below
+            except Exception as problem:  # translated, see below
                 raise self._translated(problem) from None
         try:
             found = [meta for page in obstore.list(self.store, prefix=self.key or None) for meta in page]
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:
             raise self._translated(problem) from None
         prefix = f"{self.key}/" if self.key else ""
         files = [
@@ -61,13 +61,13 @@ class S3Source:
         return files, True
 
     def open(self, file: RemoteFile, offset: int, validator: str | None) -> Part:
-        import obstore  # noqa: PLC0415
+        import obstore
 
         resuming = offset > 0 and validator is not None
         options = {"range": {"offset": offset}, "if_match": validator} if resuming else None
         try:
             result = obstore.get(self.store, file.key, options=options)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:
             if resuming and type(problem).__name__ == CONDITION_FAILED:
                 return self.open(file, 0, None)
             raise self._translated(problem) from None
@@ -78,7 +78,7 @@ class S3Source:
         try:
             for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:
             raise self._translated(problem) from None
 
     def _translated(self, problem: Exception) -> Exception:
@@ -91,7 +91,7 @@ class S3Source:
 
 
 def _store(bucket: str, timeout: float) -> Any:
-    from obstore.store import S3Store  # noqa: PLC0415
+    from obstore.store import S3Store
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     client: dict[str, Any] = {"timeout": timedelta(hours=12), "connect_timeout": timedelta(seconds=timeout)}
@@ -100,7 +100,7 @@ def _store(bucket: str, timeout: float) -> Any:
     retry = {"max_retries": 2, "retry_timeout": timedelta(seconds=timeout)}
     try:
         return S3Store(bucket, client_options=client, retry_config=retry)
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         raise BadSettings(f"The AWS_* settings for s3://{bucket} are wrong: {_first_sentence(problem)}.") from None
 
 

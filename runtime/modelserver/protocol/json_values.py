@@ -68,12 +68,17 @@ def to_array(spec: TensorSpec, shape: tuple[int, ...], elements: list[Any], bool
 def _misfit(spec: TensorSpec, elements: list[Any]) -> InvalidTensor:
     for position, element in enumerate(elements):
         if not _fits(spec, element):
-            shown = orjson.dumps(element).decode() if not isinstance(element, (list, dict)) else type(element).__name__
             return InvalidTensor(
-                f"Input '{spec.name}' has {shown[:60]} at position {position}, "
+                f"Input '{spec.name}' has {_shown(element)} at position {position}, "
                 f"but the model takes {spec.datatype.name}: {spec.datatype.expects}."
             )
     return InvalidTensor(f"Input '{spec.name}' can't be read as {spec.datatype.name}: {spec.datatype.expects}.")
+
+
+def _shown(element: object) -> str:
+    if isinstance(element, (list, dict)):
+        return f"a {type(element).__name__}"
+    return (repr(element) if type(element) in (int, float) else orjson.dumps(element).decode())[:60]
 
 
 def _fits(spec: TensorSpec, element: object) -> bool:

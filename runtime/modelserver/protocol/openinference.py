@@ -82,9 +82,7 @@ def _input(entry: Any, signature: Signature, booleans: bool) -> tuple[TensorSpec
         if nested != shape:
             raise InvalidTensor(f"Input '{name}' has shape {declared}, but its data is nested as {list(nested)}.")
     if len(data) != prod(shape):
-        raise InvalidTensor(
-            f"Input '{name}' has {len(data)} elements, but its shape {declared} takes {prod(shape)}."
-        )
+        raise InvalidTensor(f"Input '{name}' has {len(data)} elements, but its shape {declared} takes {prod(shape)}.")
     return spec, to_array(spec, shape, data, booleans)
 
 

@@ -35,10 +35,7 @@ def decode(body: bytes, signature: Signature) -> dict[str, Array]:
 
 
 def _array(spec: TensorSpec, data: Any, booleans: bool) -> Array:
-    if type(data) is not list:
-        elements, shape = [data], ()
-    else:
-        elements, shape = flatten(spec.name, data)
+    elements, shape = flatten(spec.name, data) if type(data) is list else ([data], ())
     if not spec.accepts(shape):
         raise InvalidTensor(f"'data' has shape {list(shape)}, but input '{spec.name}' takes {list(spec.shape)}.")
     return to_array(spec, shape, elements, booleans)

@@ -6,7 +6,8 @@ from errno import EADDRNOTAVAIL
 
 from modelserver.errors import BadSettings
 from modelserver.server.app import App
-from modelserver.server.connection import Connection, Known
+from modelserver.server.connection import Connection
+from modelserver.server.heads import KnownHeads
 from modelserver.server.http1 import ResponseHeads
 from modelserver.server.routes import Router
 from modelserver.server.workers import Workers
@@ -22,8 +23,7 @@ class Acceptor:
     def __init__(self, app: App, workers: Workers, loop: asyncio.AbstractEventLoop) -> None:
         self.app, self.workers, self.loop = app, workers, loop
         self.settings: ServeSettings = app.settings
-        self.router = Router(app)
-        self.heads: dict[bytes, Known] = {}
+        self.heads = KnownHeads(Router(app), app.settings)
         self.response_heads = ResponseHeads(app.headers)
         self.connections: set[Connection] = set()
         self.buffered = 0

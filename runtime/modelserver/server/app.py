@@ -48,7 +48,7 @@ class App:
         self.settings = settings
         self.name = name
         self.metrics = Metrics()
-        self.core: "Core | None" = None
+        self.core: Core | None = None
         self.inline = False
         self.draining = False
         self.headers: dict[str, str] = {}

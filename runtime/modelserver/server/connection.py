@@ -6,13 +6,13 @@ A body that has to wait for a worker thread stops the reading, so a fast client 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from modelserver.errors import BodyTooLarge, HeadTooLarge, MalformedRequest, Overloaded, RequestError, RequestTimeout
 from modelserver.server.app import Endpoint, Reply, refusal
-from modelserver.server.http1 import CONTINUE, END_OF_HEAD, Chunks, Head, parse_head
+from modelserver.server.heads import Known
+from modelserver.server.http1 import CONTINUE, END_OF_HEAD, Chunks
 from modelserver.server.routes import UNKNOWN
 
 if TYPE_CHECKING:
@@ -21,25 +21,14 @@ if TYPE_CHECKING:
 INLINE_BODY_BYTES = 64 * 1024  # decoding more JSON than this takes longer than a millisecond: off to a thread
 PIPELINE_BYTES = 64 * 1024  # read ahead while a request is being answered
 LINGER_SECONDS = 3.0  # time for a refused client to read why, before its unread bytes reset the connection
-REMEMBERED_HEADS = 1024
-REMEMBERED_HEAD_BYTES = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A head that was seen before, with what answers it. `plain`: a body of known length, nothing special."""
-
-    head: Head
-    endpoint: Endpoint
-    plain: bool
 
 
 class Connection(asyncio.Protocol):
     """Created for each accepted connection by the Acceptor, which also sweeps over `deadline`s."""
 
     __slots__ = (
-        "accounted",
         "acceptor",
+        "accounted",
         "buffer",
         "busy",
         "cancel",
@@ -185,7 +174,7 @@ class Connection(asyncio.Protocol):
             self.deadline = min(self.deadline, self.acceptor.now() + settings.header_timeout)
             return None
         raw = bytes(memoryview(buffer)[:end])
-        known = self.acceptor.heads.get(raw) or self._learn(raw)
+        known = self.acceptor.heads.read(raw)
         del buffer[:end]
         limit = settings.max_body_bytes
         if known.head.length is not None and known.head.length > limit:
@@ -197,18 +186,6 @@ class Connection(asyncio.Protocol):
             self.transport.write(CONTINUE)
         return known
 
-    def _learn(self, raw: bytes) -> Known:
-        head = parse_head(raw)
-        endpoint = self.acceptor.router.find(head.method, head.target)
-        plain = head.length is not None and head.length <= self.acceptor.settings.max_body_bytes
-        known = Known(head, endpoint, plain and not head.expects_continue)
-        heads = self.acceptor.heads
-        if len(raw) <= REMEMBERED_HEAD_BYTES and len(raw) <= self.acceptor.settings.max_header_bytes:
-            if len(heads) >= REMEMBERED_HEADS:
-                heads.clear()
-            heads[raw] = known
-        return known
-
     def _account(self) -> None:
         held = len(self.buffer) + self.working_bytes + (len(self.chunks.body) if self.chunks is not None else 0)
         acceptor = self.acceptor
@@ -216,7 +193,7 @@ class Connection(asyncio.Protocol):
         self.accounted = held
         if acceptor.buffered > acceptor.settings.max_buffered_bytes and held and not (self.busy or self.closing):
             limit = acceptor.settings.max_buffered_bytes
-            self.refuse(Overloaded(f"The server holds {limit} bytes of unfinished requests, its limit. Try again later."))
+            self.refuse(Overloaded(f"The server holds {limit} bytes of unfinished requests, its limit. Try again."))
 
     # --- answering
 

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -52,8 +52,8 @@ def serve(settings: ServeSettings, path: Path | None) -> int:
 def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
     """Import ONNX Runtime, load and warm up; raises ModelCorrupt, ModelUnsupported or ModelFailed."""
     started = time.perf_counter()
-    from modelserver import session, warmup  # noqa: PLC0415 - 0.1 s, while the port already answers health checks
-    from modelserver.core import Core  # noqa: PLC0415
+    from modelserver import session, warmup  # 0.1 s, while the port already answers health checks
+    from modelserver.core import Core
 
     core = Core(name, settings.model_version, session.load(model, available(), settings.threads))
     loaded = time.perf_counter()
@@ -70,8 +70,9 @@ async def _live(app: App, model: Path, digest: str | None) -> None:
     log.info("listening on port %d, loading %s", port, model)
     loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
     loading = loop.run_in_executor(loader, load, model, app.name, app.settings)
+    either: list[asyncio.Future[Any]] = [loading, stop.asked]
     try:
-        await asyncio.wait([loading, stop.asked], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
             _open(app, loading.result(), digest, model)
             await stop.asked
@@ -159,5 +160,6 @@ async def _drain(acceptor: Acceptor, stop: _Stop) -> None:
 async def _flush(acceptor: Acceptor) -> None:
     """The last answers may still be on their way out; a reader that takes none for two seconds is not waiting."""
     end = acceptor.now() + 2.0
-    while acceptor.connections and acceptor.now() < end:
+    # Polled: an event would be one more thing that each connection pays for.
+    while acceptor.connections and acceptor.now() < end:  # noqa: ASYNC110
         await asyncio.sleep(0.01)

@@ -1,0 +1,142 @@
+"""Real, tiny ONNX models, each made for one question."""
+
+from collections.abc import Sequence
+
+import onnx
+from onnx import TensorProto as Type
+from onnx import helper
+
+OPSET, IR = 17, 8
+
+ONNX_TYPES = {
+    "BOOL": Type.BOOL,
+    "INT8": Type.INT8,
+    "INT16": Type.INT16,
+    "INT32": Type.INT32,
+    "INT64": Type.INT64,
+    "UINT8": Type.UINT8,
+    "UINT16": Type.UINT16,
+    "UINT32": Type.UINT32,
+    "UINT64": Type.UINT64,
+    "FP16": Type.FLOAT16,
+    "FP32": Type.FLOAT,
+    "FP64": Type.DOUBLE,
+    "BYTES": Type.STRING,
+}
+
+
+def model(nodes: Sequence[onnx.NodeProto], inputs: object, outputs: object, **more: object) -> bytes:
+    """`inputs` and `outputs`: (name, ONNX type, shape) triples or ready ValueInfoProtos."""
+
+    def infos(given: object) -> list[onnx.ValueInfoProto]:
+        return [
+            one if isinstance(one, onnx.ValueInfoProto) else helper.make_tensor_value_info(*one)
+            for one in given  # type: ignore[attr-defined]
+        ]
+
+    domains = [helper.make_opsetid("", int(more.pop("opset", OPSET))), helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = helper.make_graph(nodes, "test", infos(inputs), infos(outputs), more.pop("initializers", []))
+    made = helper.make_model(graph, opset_imports=domains, ir_version=int(more.pop("ir", IR)))
+    return bytes(made.SerializeToString())
+
+
+def linear() -> bytes:
+    """y[N,3] = x[N,4] · 0.1 + (0, 1, 2)."""
+    weights = [
+        helper.make_tensor("w", Type.FLOAT, [4, 3], [0.1] * 12),
+        helper.make_tensor("b", Type.FLOAT, [3], [0.0, 1.0, 2.0]),
+    ]
+    node = helper.make_node("Gemm", ["x", "w", "b"], ["y"])
+    return model(
+        [node], [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 3])], initializers=weights
+    )
+
+
+def echo(datatype: str, shape: Sequence[object] = ("N",)) -> bytes:
+    """out = in, of any datatype and shape."""
+    node = helper.make_node("Identity", ["in"], ["out"])
+    kind = ONNX_TYPES[datatype]
+    return model([node], [("in", kind, list(shape))], [("out", kind, list(shape))])
+
+
+def two_in_two_out() -> bytes:
+    """sum = a + b and difference = a - b, of [N, M]."""
+    nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Sub", ["a", "b"], ["difference"])]
+    both = [(name, Type.FLOAT, ["N", "M"]) for name in ("a", "b")]
+    return model(nodes, both, [(name, Type.FLOAT, ["N", "M"]) for name in ("sum", "difference")])
+
+
+def classifier() -> bytes:
+    """What scikit-learn's export looks like: an int64 label, and probabilities as a sequence of maps."""
+    nodes = [
+        helper.make_node(
+            "LinearClassifier",
+            ["x"],
+            ["label", "scores"],
+            domain="ai.onnx.ml",
+            coefficients=[1.0, 0.0, 0.0, 1.0],
+            intercepts=[0.0, 0.0],
+            classlabels_ints=[7, 9],
+            multi_class=1,
+            post_transform="SOFTMAX",
+        ),
+        helper.make_node("ZipMap", ["scores"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=[7, 9]),
+    ]
+    map_type = helper.make_map_type_proto(Type.INT64, helper.make_tensor_type_proto(Type.FLOAT, []))
+    maps = helper.make_value_info("probabilities", helper.make_sequence_type_proto(map_type))
+    return model(nodes, [("x", Type.FLOAT, ["N", 2])], [("label", Type.INT64, ["N"]), maps])
+
+
+def sequence() -> bytes:
+    """parts = x[4] split into two tensors [2], as a sequence."""
+    split = helper.make_node("Constant", [], ["two"], value=helper.make_tensor("two", Type.INT64, [], [2]))
+    node = helper.make_node("SplitToSequence", ["x", "two"], ["parts"], axis=0)
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(Type.FLOAT, [2]))
+    return model([split, node], [("x", Type.FLOAT, [4])], [helper.make_value_info("parts", kind)])
+
+
+def logarithm() -> bytes:
+    """out = log(in), so that zero gives -Inf and a negative number NaN."""
+    return model([helper.make_node("Log", ["in"], ["out"])], [("in", Type.FLOAT, ["N"])], [("out", Type.FLOAT, ["N"])])
+
+
+def slow(size: int = 320) -> bytes:
+    """About 10 ms a run: x[N] is added to the trace-like sum of a row of large matrix products."""
+    fill = helper.make_node(
+        "ConstantOfShape", ["shape"], ["m0"], value=helper.make_tensor("v", Type.FLOAT, [1], [0.001])
+    )
+    products = [helper.make_node("MatMul", [f"m{i}", f"m{i}"], [f"m{i + 1}"]) for i in range(4)]
+    # The sizes depend on the input, so the products can't be folded away when the model is loaded.
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"]),
+        helper.make_node("Mul", ["n", "sizes"], ["shape"]),
+        fill,
+        *products,
+        helper.make_node("ReduceSum", ["m4"], ["total"], keepdims=0),
+        helper.make_node("Mul", ["total", "zero"], ["nothing"]),
+        helper.make_node("Add", ["x", "nothing"], ["y"]),
+    ]
+    constants = [
+        helper.make_tensor("sizes", Type.INT64, [2], [size, size]),
+        helper.make_tensor("zero", Type.FLOAT, [], [0.0]),
+    ]
+    return model(nodes, [("x", Type.FLOAT, ["N"])], [("y", Type.FLOAT, ["N"])], initializers=constants)
+
+
+def always_fails() -> bytes:
+    """Loads, but no input works: x[2] reshaped to three elements."""
+    node = helper.make_node("Reshape", ["x", "three"], ["y"])
+    three = helper.make_tensor("three", Type.INT64, [1], [3])
+    return model([node], [("x", Type.FLOAT, ["N"])], [("y", Type.FLOAT, [3])], initializers=[three])
+
+
+def unknown_operator() -> bytes:
+    made = onnx.load_from_string(linear())
+    made.graph.node[0].op_type = "Frobnicate"
+    return bytes(made.SerializeToString())
+
+
+def future_opset() -> bytes:
+    made = onnx.load_from_string(linear())
+    made.opset_import[0].version = 99
+    return bytes(made.SerializeToString())
