@@ -25,7 +25,9 @@ ONNX_TYPES = {
 }
 
 
-def model(nodes: Sequence[onnx.NodeProto], inputs: object, outputs: object, **more: object) -> bytes:
+def model(
+    nodes: Sequence[onnx.NodeProto], inputs: object, outputs: object, initializers: Sequence[onnx.TensorProto] = ()
+) -> bytes:
     """`inputs` and `outputs`: (name, ONNX type, shape) triples or ready ValueInfoProtos."""
 
     def infos(given: object) -> list[onnx.ValueInfoProto]:
@@ -34,9 +36,9 @@ def model(nodes: Sequence[onnx.NodeProto], inputs: object, outputs: object, **mo
             for one in given  # type: ignore[attr-defined]
         ]
 
-    domains = [helper.make_opsetid("", int(more.pop("opset", OPSET))), helper.make_opsetid("ai.onnx.ml", 3)]
-    graph = helper.make_graph(nodes, "test", infos(inputs), infos(outputs), more.pop("initializers", []))
-    made = helper.make_model(graph, opset_imports=domains, ir_version=int(more.pop("ir", IR)))
+    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = helper.make_graph(nodes, "test", infos(inputs), infos(outputs), list(initializers))
+    made = helper.make_model(graph, opset_imports=domains, ir_version=IR)
     return bytes(made.SerializeToString())
 
 
@@ -47,9 +49,7 @@ def linear() -> bytes:
         helper.make_tensor("b", Type.FLOAT, [3], [0.0, 1.0, 2.0]),
     ]
     node = helper.make_node("Gemm", ["x", "w", "b"], ["y"])
-    return model(
-        [node], [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 3])], initializers=weights
-    )
+    return model([node], [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 3])], initializers=weights)
 
 
 def echo(datatype: str, shape: Sequence[object] = ("N",)) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -33,8 +33,8 @@ def values(datatype: str) -> st.SearchStrategy[Any]:
         return st.booleans()
     if datatype == "BYTES":
         return st.text(st.characters(exclude_categories=["Cs"]))
-    width = {"FP16": 16, "FP32": 32, "FP64": 64}[datatype]
-    return st.floats(width=width, allow_infinity=False)
+    widths: dict[str, Literal[16, 32, 64]] = {"FP16": 16, "FP32": 32, "FP64": 64}
+    return st.floats(width=widths[datatype], allow_infinity=False)
 
 
 def spec(datatype: str) -> TensorSpec:

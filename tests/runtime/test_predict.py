@@ -58,5 +58,5 @@ def test_a_classifier_predicts_labels_and_tells_probabilities() -> None:
 
 
 def test_other_outputs_are_told_by_name() -> None:
-    outputs = [(spec("a", "FP32"), np.float32(1).reshape(())), (spec("b", "INT64", -1), np.array([2]))]
+    outputs = [(spec("a", "FP32"), np.array(1, np.float32)), (spec("b", "INT64", -1), np.array([2]))]
     assert json.loads(encode(outputs)) == {"predictions": {"a": 1.0, "b": [2]}}

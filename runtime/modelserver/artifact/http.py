@@ -67,7 +67,7 @@ class HttpSource:
             answer.close()
             if answer.code == RANGE_NOT_SATISFIABLE and resuming:
                 return self.open(file, 0, None)
-            raise self._refusal(answer.code, answer.reason) from None
+            raise self._refusal(answer.code) from None
         except (OSError, http.client.HTTPException) as problem:
             raise Interrupted(f"{self.shown} could not be reached: {_cause(problem)}") from None
         return self._part(response, offset if resuming else 0)
@@ -99,8 +99,10 @@ class HttpSource:
                     return
                 yield chunk
 
-    def _refusal(self, code: int, reason: str) -> Exception:
-        sentence = f"{self.shown} answered {code} {reason}"
+    def _refusal(self, code: int) -> Exception:
+        # The standard's phrase, not the server's: that one may hold anything, a redirect's signed URL included.
+        phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else "(no HTTP status)"
+        sentence = f"{self.shown} answered {code} {phrase}"
         if code in WORTH_ANOTHER_TRY:
             return Interrupted(sentence)
         return ERROR_BY_STATUS.get(code, ModelSourceUnreachable)(f"{sentence}. Check spec.model.uri.")

@@ -29,6 +29,7 @@ class Acceptor:
         self.buffered = 0
         self.last_seen = 0.0  # when the last connection came or went, by `now`
         self.now = loop.time
+        app.gauges = self._gauges
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -60,6 +61,13 @@ class Acceptor:
     def busy(self) -> int:
         """Connections on which something of a request has arrived that is not answered yet."""
         return sum(1 for connection in self.connections if not connection.idle)
+
+    def _gauges(self) -> dict[str, float]:
+        return {
+            "modelserver_connections": len(self.connections),
+            "modelserver_buffered_bytes": self.buffered,
+            "modelserver_requests_in_flight": self.workers.in_flight,
+        }
 
     def stop_listening(self) -> None:
         if self._server is not None:

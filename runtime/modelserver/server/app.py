@@ -52,6 +52,7 @@ class App:
         self.inline = False
         self.draining = False
         self.headers: dict[str, str] = {}
+        self.gauges: Callable[[], dict[str, float]] = dict  # what the edge that carries requests knows of itself
         if settings.revision:
             self.headers["x-modelway-revision"] = settings.revision
         if settings.model_version:

@@ -42,6 +42,8 @@ class _Fields:
     def __init__(self) -> None:
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
+        self.parser = httptools.HttpRequestParser(self)
+        self.keep_alive = False
 
     def on_url(self, url: bytes) -> None:
         self.target += url
@@ -49,17 +51,23 @@ class _Fields:
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
 
+    def on_headers_complete(self) -> None:
+        # Asked here, because llhttp forgets it when a message without a body is complete.
+        self.keep_alive = bool(self.parser.should_keep_alive())
+
 
 def parse_head(raw: bytes) -> Head:
     """`raw` ends with the empty line. Raises MalformedRequest or ExpectationFailed."""
     fields = _Fields()
-    parser = httptools.HttpRequestParser(fields)
+    parser = fields.parser
     try:
         parser.feed_data(UPGRADE.sub(b"ignored", raw))
         method = parser.get_method().decode("ascii")
     except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
         raise MalformedRequest(f"This is not an HTTP/1.1 request: {problem}.") from None
     version = parser.get_http_version()
+    if version not in ("1.0", "1.1"):
+        raise MalformedRequest(f"HTTP/{version} is not spoken here, only HTTP/1.1 and HTTP/1.0.")
     named: dict[bytes, list[bytes]] = {}
     for name, value in fields.headers:
         named.setdefault(name, []).append(value)
@@ -72,7 +80,7 @@ def parse_head(raw: bytes) -> Head:
         method=method,
         target=fields.target.decode("latin-1"),
         length=_body_length(named),
-        keep_alive=bool(parser.should_keep_alive()),
+        keep_alive=fields.keep_alive,
         expects_continue=expectation != b"" and version == "1.1",
     )
 

@@ -61,6 +61,7 @@ def _model_ready(app: App) -> Reply:
 
 
 def _metrics(app: App) -> Reply:
+    app.metrics.gauges |= app.gauges()
     return Reply(200, app.metrics.render(), CONTENT_TYPE)
 
 

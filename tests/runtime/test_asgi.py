@@ -1,0 +1,59 @@
+"""The ASGI application gives the same answers as the connections."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelserver.core import Core
+from modelserver.server.app import App
+from modelserver.server.asgi import AsgiApp
+from modelserver.session import load
+from modelserver.settings import ServeSettings
+from modelserver.threads import Cpus
+from tests.runtime.processes import infer_body
+
+
+def app(linear_model: Path, inline: bool) -> App:
+    one = App(ServeSettings(revision="abc", max_body_bytes=1000), "tiny")
+    one.serve(Core("tiny", None, load(linear_model, Cpus(1.0, 1), None)), inline)
+    return one
+
+
+def ask(one: App, *requests: tuple[str, str, bytes]) -> list[httpx.Response]:
+    async def run() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=AsgiApp(one))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [await client.request(method, path, content=body) for method, path, body in requests]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_the_same_answers(linear_model: Path, inline: bool) -> None:
+    one = app(linear_model, inline)
+    good, wrong, missing, ready, large = ask(
+        one,
+        ("POST", "/v2/models/tiny/infer", infer_body([1, 2, 3, 4])),
+        ("GET", "/v2/models/tiny/infer", b""),
+        ("GET", "/nothing", b""),
+        ("GET", "/v2/health/ready", b""),
+        ("POST", "/model/predict", b"x" * 1001),
+    )
+    assert good.json()["outputs"][0]["data"] == [1.0, 2.0, 3.0]
+    assert good.headers["x-modelway-revision"] == "abc"
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert (missing.status_code, ready.status_code, large.status_code) == (404, 200, 413)
+
+
+def test_unready_while_loading_and_while_draining(linear_model: Path) -> None:
+    loading = App(ServeSettings(), "tiny")
+    paths = [("GET", "/v2/health/ready", b""), ("GET", "/v2/health/live", b""), ("POST", "/model/predict", b"{}")]
+    answers = ask(loading, *paths)
+    assert [answer.status_code for answer in answers] == [503, 200, 503]
+    assert answers[0].headers["retry-after"] == "1"
+    draining = app(linear_model, True)
+    draining.drain()
+    assert ask(draining, ("GET", "/v2/health/ready", b""))[0].status_code == 503
+    assert ask(draining, ("POST", "/model/predict", b'{"data": [[1, 2, 3, 4]]}'))[0].status_code == 200
