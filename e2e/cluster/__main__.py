@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from . import fake_nodes, images, provider
+from . import images, provider
 from .cluster import Cluster
 from .commands import ClusterError
 from .progress import say
@@ -75,12 +75,11 @@ def load(options: argparse.Namespace) -> int:
 
 
 def kwok(options: argparse.Namespace) -> int:
-    if provider.choose()[0] != "local":
-        raise ClusterError("fake nodes need the local provider")
+    cluster = Cluster(*provider.choose())
     if options.action == "up":
-        fake_nodes.up(options.nodes)
+        cluster.kwok_up(options.nodes)
     else:
-        fake_nodes.down()
+        cluster.kwok_down()
     return 0
 
 

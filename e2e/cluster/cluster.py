@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import images
+from . import fake_nodes, images
 from .commands import ClusterError, run
 from .provider import Provider, choose
 from .settings import programs, state
@@ -100,6 +100,20 @@ class Cluster:
     def start_node(self, name: str) -> None:
         """Bring it back."""
         self.provider.start_node(name)
+
+    def kwok_up(self, nodes: int = 10) -> None:
+        """Have that many fake nodes (`type=kwok`, tainted), 1,000 pods each; their pods become ready at once."""
+        self._only_local("fake nodes")
+        fake_nodes.up(nodes)
+
+    def kwok_down(self) -> None:
+        """Remove the fake nodes and their pods."""
+        self._only_local("fake nodes")
+        fake_nodes.down()
+
+    def _only_local(self, what: str) -> None:
+        if self.provider_name != "local":
+            raise ClusterError(f"{what} need the local provider, this is {self.provider_name}")
 
     def control_plane_pids(self) -> Mapping[str, int]:
         """etcd, kube-apiserver, kube-controller-manager, kube-scheduler: pids for measuring CPU and memory."""

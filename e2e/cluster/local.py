@@ -53,7 +53,7 @@ def up(count: int) -> None:
         if teardown.leftovers():
             say(f"removing what is there: {status() or 'it was made otherwise'}")
             teardown.remove()
-        network.check_range_is_free()
+        network.claim_range()
         try:
             _create(kube, pause, all_nodes(count))
         except BaseException:
@@ -107,8 +107,8 @@ def status() -> str:
         return "there is no cluster; `python -m e2e.cluster up` makes one"
     if problem := control_plane.api_problem():
         return f"the API server does not answer: {problem}"
-    if dead := [name for name in processes.started() if not processes.pid(name)]:
-        return f"these parts have ended: {', '.join(dead)}"
+    if dead := processes.dead():
+        return f"these parts have ended: {', '.join(dead)}; their logs are in {processes.logs()}"
     for node in members():
         if problem := _not_ready(node):
             return f"{node.name} is not ready: {problem}"

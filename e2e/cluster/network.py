@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .commands import ClusterError, run
-from .settings import CLUSTER_RANGE, CONTROL_PLANE_ADDRESS, NAMESPACE_PREFIX, SERVICE_RANGE, Node
+from .settings import CONTROL_PLANE_ADDRESS, NAMESPACE_PREFIX, SERVICE_RANGE, WHOLE_RANGE, Node
 
 CONTROL_PLANE = NAMESPACE_PREFIX
 NAMESPACES = Path("/run/netns")
@@ -88,7 +88,16 @@ def remove_mount_point() -> None:
         run(["umount", NAMESPACES])
 
 
-def check_range_is_free() -> None:
-    """Refuse to start where somebody already uses our addresses."""
-    for line in run(["ip", "-4", "route", "show", "root", CLUSTER_RANGE]).splitlines():
-        raise ClusterError(f"a route of this machine uses the cluster's range {CLUSTER_RANGE}: {line}")
+def claim_range() -> None:
+    """Make sure that nobody on this machine uses our addresses, and that none of them leaves it: a program that dials
+    a pod from the host's own network, instead of from inside the cluster's, fails at once."""
+    ours = f"unreachable {WHOLE_RANGE}"
+    for line in run(["ip", "-4", "route", "show", "root", WHOLE_RANGE]).splitlines():
+        if not line.startswith(ours):
+            raise ClusterError(f"a route of this machine uses the cluster's range {WHOLE_RANGE}: {line}")
+    run(["ip", "-4", "route", "replace", *ours.split()])
+
+
+def release_range() -> None:
+    if run(["ip", "-4", "route", "show", "exact", WHOLE_RANGE]).startswith("unreachable"):
+        run(["ip", "-4", "route", "delete", "unreachable", WHOLE_RANGE])

@@ -57,11 +57,12 @@ class Daemon:
         (_records() / f"{self.name}.json").write_text(json.dumps(record))
 
     def wait(self, ready: Callable[[], str], seconds: float = 60) -> None:
-        """Wait until `ready` returns an empty string; ends early, with the log, when the daemon dies."""
+        """Wait until `ready` returns an empty string; ends early, with the log, when any daemon dies."""
 
         def reason() -> str:
-            if not pid(self.name):
-                raise ClusterError(f"{self.name} ended. The last lines of {self.log}:\n{tail(self.log)}")
+            for name in dead():
+                log = logs() / f"{name}.log"
+                raise ClusterError(f"{name} ended. The last lines of {log}:\n{tail(log)}")
             return ready()
 
         wait_until(f"{self.name} being ready", reason, seconds, self.log)
@@ -88,6 +89,11 @@ def pid(name: str) -> int | None:
 def started() -> list[str]:
     """The names of all daemons that were started and not stopped, running or dead."""
     return sorted(path.stem for path in _records().glob("*.json"))
+
+
+def dead() -> list[str]:
+    """Those that ended by themselves."""
+    return [name for name in started() if not pid(name)]
 
 
 def stop(name: str, patience: float = 5) -> None:

@@ -14,6 +14,7 @@ NAMESPACE_PREFIX = "modelway"  # network namespaces, cgroups and links of the cl
 CGROUP = "modelway-cluster"
 
 CONTROL_PLANE_ADDRESS = "198.18.0.1"
+WHOLE_RANGE = "198.18.0.0/15"
 CLUSTER_RANGE = "198.18.0.0/16"  # nodes and pods
 POD_PREFIX = "198.18"
 SERVICE_RANGE = "198.19.0.0/16"

@@ -32,6 +32,7 @@ def remove() -> None:
         processes.stop(name, patience=0)
     network.remove()
     network.remove_mount_point()
+    network.release_range()
     _unmount()
     cgroups.remove()
     for folder in (RUN, state()):
