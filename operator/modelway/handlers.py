@@ -6,6 +6,7 @@ Its higher services (causes, diffs, progress, finalizers, peering, posting) are 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,12 +24,12 @@ Inbox = Callable[[str, str | None, dict[str, Any]], None]
 async def watch(
     session: aiohttp.ClientSession, server: str, namespaces: Sequence[str], inbox: Inbox, started: Callable[[], None]
 ) -> None:
-    """Runs kopf's watches over our own HTTP session until cancelled."""
+    """Runs kopf's watches over our own HTTP session, which it closes at its end, until cancelled. ``started`` is called
+    at its first request, when it has taken the process's signals for itself, so that they can be taken back."""
     registry = kopf.OperatorRegistry()
     for kind in WATCHED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(_handler(kind, inbox))
-    kopf.on.login(registry=registry)(_login(session, server))
-    kopf.on.startup(registry=registry)(_startup(started))
+    kopf.on.login(registry=registry)(_login(session, server, started))
     await kopf.operator(
         registry=registry,
         settings=settings(),
@@ -46,18 +47,12 @@ def _handler(kind: ApiKind, inbox: Inbox) -> Callable[..., Any]:
     return seen
 
 
-def _login(session: aiohttp.ClientSession, server: str) -> Callable[..., Any]:
+def _login(session: aiohttp.ClientSession, server: str, started: Callable[[], None]) -> Callable[..., Any]:
     async def login(**_: Any) -> kopf.AiohttpSession:
+        asyncio.get_running_loop().call_soon(started)  # soon: kopf takes the signals in this very turn of the loop
         return kopf.AiohttpSession(server=server, aiohttp_session=session)
 
     return login
-
-
-def _startup(started: Callable[[], None]) -> Callable[..., Any]:
-    async def startup(**_: Any) -> None:
-        started()
-
-    return startup
 
 
 def settings() -> kopf.OperatorSettings:

@@ -92,7 +92,6 @@ class Process:
         await self._census.preflight()
         completing = asyncio.ensure_future(self._fill())
         try:
-            # kopf takes the signals for itself when it starts, so they are caught again.
             await handlers.watch(
                 self._api.session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
             )

@@ -103,7 +103,7 @@ class Census:
             raise CannotList(_remedy(kind, response.status))
         body = response.json()
         meta = body["metadata"]
-        uids = [item["metadata"]["uid"] for item in body["items"]]
+        uids = [item["metadata"]["uid"] for item in body["items"] or ()]  # Go writes an empty list as null
         return uids, meta.get("continue", ""), int(meta["resourceVersion"])
 
 
