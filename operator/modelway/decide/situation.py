@@ -109,7 +109,7 @@ def _front(
     deployment = live.get((Kind.DEPLOYMENT, names.revision(wanted.deployment, named)))
     if named and (named in records or named == wanted.hash or deployment):
         return named
-    return last_promoted(records.values()) or wanted.hash
+    return last_promoted(records.values()) or named or wanted.hash
 
 
 def _stable(

@@ -61,7 +61,7 @@ def status(
         "conditions": stamped(view.conditions(), resource.status, resource.generation, situation.now),
         "rollout": rollout,
         "replicas": situation.needed(serving) if serving else 0,
-        "selector": f"{names.DEPLOYMENT}={resource.name},{names.REVISION}={target.front}",
+        "selector": f"{names.DEPLOYMENT}={resource.name},{names.REVISION}={(serving or situation.target).hash}",
         "endpoints": {"http": _endpoint(resource, serving or situation.target)},
     }
     if target.stable:
