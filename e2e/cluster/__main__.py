@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
     start = add("up", up, "bring the cluster up, or reuse it as it is when it is healthy")
     start.add_argument("--provider", choices=["auto", *provider.PROVIDERS], default="auto")
-    start.add_argument("--nodes", type=int, default=2, help="real nodes (default: 2)")
+    start.add_argument("--nodes", type=int, help="real nodes (default: those that are there, else 2)")
     add("down", down, "remove everything: processes, mounts, namespaces, files; also after a crash")
     add("status", status, "exit with 0 if the cluster can be used, else say why not")
     add("env", env, 'print lines for: eval "$(python -m e2e.cluster env)"')

@@ -18,9 +18,9 @@ def unavailable() -> str:
     return "" if config().exists() else f"CLUSTER=kubeconfig needs KUBECONFIG to name a file; {config()} is none"
 
 
-def up(count: int) -> None:
+def up(count: int | None) -> None:
     if problem := status():
-        raise ClusterError(f"the cluster of {config()} can't be used: {problem} (asked for {count} nodes)")
+        raise ClusterError(f"the cluster of {config()} can't be used: {problem}")
 
 
 def down() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import addons, build, cgroups, processes
+from . import build, cgroups, processes
 from . import certificates as pki
 from .addons import kubectl
 from .commands import wait_until
@@ -69,7 +69,7 @@ def _not_ready(count: int) -> str:
 
 def _orphans(names: set[str]) -> str:
     path = '{range .items[*]}{.metadata.namespace}/{.metadata.name} {.spec.nodeName}{"\\n"}{end}'
-    lines = addons.kubectl("get", "pods", "--all-namespaces", f"--output=jsonpath={path}").splitlines()
+    lines = kubectl("get", "pods", "--all-namespaces", f"--output=jsonpath={path}").splitlines()
     left = [line.split()[0] for line in lines if line.split()[-1] in names]
     for pod in left:  # their node is gone, so nobody but us will confirm their end
         namespace, name = pod.split("/")

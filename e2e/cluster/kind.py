@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .commands import ClusterError, CommandFailed, run
 from .progress import say
-from .settings import cache
+from .settings import DEFAULT_NODES, cache
 
 NAME = "modelway-e2e"
 POLICY = {
@@ -44,7 +44,7 @@ def unavailable() -> str:
     return ""
 
 
-def up(count: int) -> None:
+def up(count: int | None) -> None:
     if NAME in run(["kind", "get", "clusters"]).split() and not status():
         say(f"the kind cluster {NAME} is up")
         return
@@ -52,12 +52,11 @@ def up(count: int) -> None:
     audit.mkdir(parents=True, exist_ok=True)
     (audit / "policy.json").write_text(json.dumps(POLICY))
     mount = {"hostPath": str(audit), "containerPath": "/audit"}
+    workers = [{"role": "worker"}] * (count or DEFAULT_NODES)
     plane = {"role": "control-plane", "kubeadmConfigPatches": [PATCH], "extraMounts": [mount]}
-    document = {
-        "kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [plane, *[{"role": "worker"}] * count],
-    }  # fmt: skip
+    document = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [plane, *workers]}
     (_folder() / "kind.json").write_text(json.dumps(document))
-    say(f"creating the kind cluster {NAME} with {count} workers")
+    say(f"creating the kind cluster {NAME} with {len(workers)} workers")
     flags = [f"--config={_folder() / 'kind.json'}", f"--kubeconfig={config()}", "--wait=180s"]
     run(["kind", "create", "cluster", f"--name={NAME}", *flags], timeout=900)
 

@@ -24,11 +24,11 @@ from . import (
     packages,
     processes,
     teardown,
-)  # fmt: skip
+)
 from . import certificates as pki
 from .commands import ClusterError
 from .progress import say
-from .settings import KUBERNETES_VERSION, Node, kubeconfig, programs, state
+from .settings import DEFAULT_NODES, KUBERNETES_VERSION, Node, kubeconfig, programs, state
 from .settings import nodes as all_nodes
 
 
@@ -41,10 +41,11 @@ def unavailable() -> str:
     return "" if shutil.which("go") else "the local provider needs the Go compiler"
 
 
-def up(count: int) -> None:
-    """Bring the cluster up, or reuse it as it is when it is healthy and made of the same versions."""
+def up(count: int | None) -> None:
+    """Bring the cluster up, or reuse it as it is when it is healthy, made of the same versions and of that size."""
     packages.install()
     kube, pause = build.build(build.KUBE, build.PAUSE)
+    count = count or len(members()) or DEFAULT_NODES
     wanted = {"kubernetes": KUBERNETES_VERSION, "program": str(kube), "nodes": count}
     with _alone():
         if _recorded() == wanted and not status():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from . import certificates as pki
@@ -28,7 +27,7 @@ level = "warn"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{pause}"
 restrict_oom_score_adj = true
-disable_apparmor = {no_apparmor}
+disable_apparmor = true
 netns_mounts_under_state_dir = true
 stream_server_address = "127.0.0.1"
 [plugins."io.containerd.grpc.v1.cri".cni]
@@ -97,7 +96,7 @@ def configure(node: Node) -> None:
     (node.folder / "containerd.toml").write_text(
         CONTAINERD.format(
             folder=node.folder, sockets=node.socket.parent, socket=node.socket, pause=f"docker.io/{PAUSE_IMAGE}",
-            cni_programs=_cni_programs(), no_apparmor="true",
+            cni_programs=_cni_programs(),
         )
     )  # fmt: skip
     (node.folder / "cni" / "10-pods.conflist").write_text(json.dumps(_cni(node), indent=1))
@@ -138,9 +137,3 @@ def start(node: Node, program: Path, cgroup: Path) -> None:
     network.set_link(node, up=True)
     for part in PARTS:
         daemon(node, part, program).start(cgroup)
-
-
-def by_name(name: str) -> Node:
-    if not (match := re.fullmatch(r"node-(\d+)", name)):
-        raise ValueError(f"no such node: {name}")
-    return Node(int(match[1]))

@@ -18,7 +18,8 @@ class Provider(Protocol):
     def unavailable(self) -> str:
         """Why it can't be used on this machine; empty when it can."""
 
-    def up(self, count: int) -> None: ...
+    def up(self, count: int | None) -> None:
+        """Bring it up or reuse it; without a count, any healthy cluster will do."""
 
     def down(self) -> None: ...
 

@@ -26,6 +26,8 @@ FAKE_POD_RANGE = "198.18.64.0/18"  # leads nowhere
 API_PORT = 16443
 METRICS_SERVER_PORT = 4443
 
+DEFAULT_NODES = 2  # one to lose and one to go on
+
 RUN = Path("/run/modelway")  # sockets: their paths may have 107 characters, too few for some home folders
 
 
