@@ -35,6 +35,7 @@ async def watch(
         settings=settings(),
         memories=_NoMemories(),
         standalone=True,
+        identity="modelway",  # peering's, which is off; kopf would look for our uid's name, and the image has none
         clusterwide=not namespaces,
         namespaces=list(namespaces),
     )
