@@ -22,6 +22,7 @@ Where to find what:
     teardown        removing all of it, also after a crash
     images          the project's images, built when their inputs changed  → node_images, base_image, buildah, archives
     fake_nodes      kwok: thousands of pods for benchmarks
+    exclusive       one at a time on this machine
     commands        running programs, bounded waits, errors that say why
     progress        the lines on the terminal
 """

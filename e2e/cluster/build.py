@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .commands import ClusterError, environment, last_lines, run
+from .exclusive import alone
 from .progress import say
 from .settings import KUBERNETES_VERSION, cache
 
@@ -65,13 +66,18 @@ def build(*programs: Program) -> list[Path]:
         ClusterError: with the compiler's last lines.
     """
     target = folder()
-    absent = [program for program in programs if not (target / program.name).exists()]
-    if absent:
-        names = ", ".join(program.name for program in absent)
-        say(f"building {names} from source; on two cores the first time takes minutes, from then on it is in the cache")
-        _build(absent, target)
-        say(f"built {names}")
+    if _absent(programs, target):
+        with alone("build"):
+            if absent := _absent(programs, target):
+                names = ", ".join(program.name for program in absent)
+                say(f"building {names} from source; on two cores the first time takes minutes, later none")
+                _build(absent, target)
+                say(f"built {names}")
     return [target / program.name for program in programs]
+
+
+def _absent(programs: tuple[Program, ...], target: Path) -> list[Program]:
+    return [program for program in programs if not (target / program.name).exists()]
 
 
 def _build(programs: list[Program], target: Path) -> None:
@@ -88,7 +94,7 @@ def _build(programs: list[Program], target: Path) -> None:
         raise ClusterError(f"building failed:\n{last_lines(done.stderr)}")
     target.mkdir(parents=True, exist_ok=True)
     for program in programs:
-        (partial / program.name).replace(target / program.name)  # atomic: another clone may be building the same
+        (partial / program.name).replace(target / program.name)  # atomic: somebody may be looking
     partial.rmdir()
 
 

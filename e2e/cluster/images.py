@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .commands import ClusterError
+from .exclusive import alone
 from .progress import say
 from .provider import Provider
 from .settings import cache, repository
@@ -33,14 +34,19 @@ def reference(component: str, tag: str = "dev") -> str:
 
 def ensure(provider: Provider, components: tuple[str, ...] = COMPONENTS) -> None:
     """Build and hand over what changed since the nodes got it."""
-    for component in components:
-        dockerfile = repository() / component / "Dockerfile"
-        key = _key(dockerfile, provider)
-        if _known().get(component) == key:
-            say(f"{reference(component)} is up to date on all nodes")
-            continue
-        provider.build_image(dockerfile, repository(), [reference(component), reference(component, version())])
-        _record().write_text(json.dumps({**_known(), component: key}))
+    with alone("images"):
+        for component in components:
+            _ensure(provider, component)
+
+
+def _ensure(provider: Provider, component: str) -> None:
+    dockerfile = repository() / component / "Dockerfile"
+    key = _key(dockerfile, provider)
+    if _known().get(component) == key:
+        say(f"{reference(component)} is up to date on all nodes")
+        return
+    provider.build_image(dockerfile, repository(), [reference(component), reference(component, version())])
+    _record().write_text(json.dumps({**_known(), component: key}))
 
 
 def _key(dockerfile: Path, provider: Provider) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from . import (
@@ -27,6 +25,7 @@ from . import (
 )
 from . import certificates as pki
 from .commands import ClusterError
+from .exclusive import alone
 from .progress import say
 from .settings import DEFAULT_NODES, KUBERNETES_VERSION, Node, kubeconfig, programs, state
 from .settings import nodes as all_nodes
@@ -47,7 +46,7 @@ def up(count: int | None) -> None:
     kube, pause = build.build(build.KUBE, build.PAUSE)
     count = count or len(members()) or DEFAULT_NODES
     wanted = {"kubernetes": KUBERNETES_VERSION, "program": str(kube), "nodes": count}
-    with _alone():
+    with alone("cluster"):
         if _recorded() == wanted and not status():
             say(f"the cluster is up: {count} nodes, Kubernetes {KUBERNETES_VERSION}")
             return
@@ -134,7 +133,7 @@ def _recorded() -> dict[str, object]:
 
 def down() -> None:
     """Remove everything, however it ended."""
-    with _alone():
+    with alone("cluster"):
         teardown.remove()
 
 
@@ -189,16 +188,3 @@ def audit_log() -> Path:
 def control_plane_pids() -> dict[str, int]:
     """The running parts of the control plane by name."""
     return {name: process for name in control_plane.NAMES if (process := processes.pid(name))}
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One `up` or `down` at a time on this machine."""
-    state().parent.mkdir(parents=True, exist_ok=True)
-    with state().with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another up or down is at work; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
