@@ -148,7 +148,7 @@ class ServeSettings:
         "after SIGTERM: how long to wait for late connections though none is open",
     )
     drain_grace_seconds: float = setting(
-        "MODELSERVER_DRAIN_GRACE_SECONDS", seconds, 8.0, "after the drain: time for requests that are under way"
+        "MODELSERVER_DRAIN_GRACE_SECONDS", seconds, 7.0, "after the drain: time for requests that are under way"
     )
     termination_log: Path = setting(
         "MODELSERVER_TERMINATION_LOG", Path, Path("/dev/termination-log"), "where the last word goes, if it exists"

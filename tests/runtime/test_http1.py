@@ -1,11 +1,13 @@
 """HTTP/1.1 as values: heads, and bodies in chunks however they are cut."""
 
+from email.utils import formatdate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest, RequestError
-from modelserver.server.http1 import Chunks, ResponseHeads, parse_head
+from modelserver.server.http1 import Chunks, ResponseHeads, http_date, parse_head
 
 
 def head(*lines: str) -> bytes:
@@ -106,6 +108,11 @@ def test_chunks_are_read_alike_however_the_network_cuts_them(
 def test_bad_chunks_are_refused(wire: bytes, kind: type[RequestError]) -> None:
     with pytest.raises(kind):
         Chunks(1000).take(bytearray(wire))
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_dates_are_those_of_the_standard(second: int) -> None:
+    assert http_date(second) == formatdate(second, usegmt=True)
 
 
 def test_response_heads_hold_what_is_always_said() -> None:

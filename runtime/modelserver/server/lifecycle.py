@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -45,7 +46,11 @@ def serve(settings: ServeSettings, path: Path | None) -> int:
     name = settings.model_name or (model.stem if path and path.is_file() else "model")
     app = App(settings, name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_live(app, model, digest))
+        unfinished = runner.run(_live(app, model, digest))
+    if unfinished:
+        # Python would wait for its threads, and nothing can interrupt ONNX Runtime loading or running a large model.
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 
@@ -61,7 +66,8 @@ def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
     return Loaded(core, warmth, loaded - started)
 
 
-async def _live(app: App, model: Path, digest: str | None) -> None:
+async def _live(app: App, model: Path, digest: str | None) -> bool:
+    """Serve until the drain is over; tells whether threads are still at work that nobody waits for."""
     loop = asyncio.get_running_loop()
     stop = _Stop(loop)
     workers = Workers(loop, available().threads, app.settings.max_in_flight)
@@ -78,6 +84,7 @@ async def _live(app: App, model: Path, digest: str | None) -> None:
             await stop.asked
         app.drain()
         await _drain(acceptor, stop)
+        return workers.in_flight > 0 or not loading.done()
     finally:
         loader.shutdown(wait=False, cancel_futures=True)
         acceptor.stop_listening()
@@ -158,8 +165,8 @@ async def _drain(acceptor: Acceptor, stop: _Stop) -> None:
 
 
 async def _flush(acceptor: Acceptor) -> None:
-    """The last answers may still be on their way out; a reader that takes none for two seconds is not waiting."""
-    end = acceptor.now() + 2.0
+    """The last answers may still be on their way out; a reader that takes none for a second is not waiting."""
+    end = acceptor.now() + 1.0
     # Polled: an event would be one more thing that each connection pays for.
     while acceptor.connections and acceptor.now() < end:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
