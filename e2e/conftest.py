@@ -29,7 +29,7 @@ def modelway(cluster: Cluster) -> Cluster:
 def namespace(modelway: Cluster, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """A fresh namespace under the restricted pod security standard, removed afterwards."""
     story = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
-    name = f"e2e-{story}-{int(time.time()) % 100000}"
+    name = f"e2e-{story}-{time.time_ns() // 1_000_000 % 10_000_000}"
     modelway.kubectl("create", "namespace", name)
     modelway.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield Namespace(modelway, name)

@@ -28,12 +28,15 @@ def test_every_child_comes_back_and_everything_goes_in_the_end(namespace: Namesp
         wait_until(lambda: names(namespace) == before, 30, lambda child=child: f"{child} came back: {names(namespace)}")  # type: ignore[misc]
     namespace.wait_serving("1")
 
-    namespace.kubectl("patch", "service/digits", "--type=merge", "-p", '{"spec":{"ports":[{"port":81,"name":"http"}]}}')
-    wait_until(lambda: port(namespace) == 80, 20, lambda: "the front Service's port was put right")
+    selector = front_selector(namespace)
+    namespace.kubectl(
+        "patch", "service/digits", "--type=merge", "-p", '{"spec":{"selector":{"modelway.io/revision":"x"}}}'
+    )
+    wait_until(lambda: front_selector(namespace) == selector, 20, lambda: "the front Service was put right")
 
     namespace.kubectl("delete", "md/digits", "--wait=true")
     wait_until(lambda: not names(namespace) and not namespace.items("pods", OURS), 90, lambda: str(names(namespace)))
 
 
-def port(namespace: Namespace) -> int:
-    return int(namespace.get("service", "digits")["spec"]["ports"][0]["port"])
+def front_selector(namespace: Namespace) -> dict[str, str]:
+    return dict(namespace.get("service", "digits")["spec"]["selector"])
