@@ -1,4 +1,4 @@
-"""An API server in memory: server-side apply, resourceVersions, generations, preconditions, watches, garbage collection.
+"""An API server in memory: server-side apply, resourceVersions, generations, preconditions, watches, garbage.
 
 It answers like the real one where the operator could notice, and can be told to fail at any request.
 """

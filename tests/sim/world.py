@@ -70,7 +70,7 @@ class Operator:
 
     def relist(self) -> None:
         """The watches start anew: what was under way is lost, then all is listed, and what vanished is swept."""
-        lost = [kind for kind, stream in self.streams.items() if stream]
+        lost = list(self.streams)
         self.streams = self.world.api.watch_all()
         while any(self.streams.values()):
             self.deliver(next(kind for kind, stream in self.streams.items() if stream))
@@ -96,6 +96,7 @@ class World:
     chance: random.Random | None = None
     faults: float = 0.0  # share of the writes that go wrong
     crash_after: int | None = None  # the operator dies right after that many writes
+    relists: bool = False  # watches break now and then, and start anew
     decide: Decide = real_decide
     seconds: float = 0.0
     crashes: int = 0
@@ -159,6 +160,8 @@ class World:
         raise Violated("it never comes to rest")
 
     async def _step(self) -> bool:
+        if self.relists and self.chance and self.chance.random() < 0.02:
+            self.operator.relist()
         choices: list[Callable[[], Any]] = [
             lambda kind=kind: self.operator.deliver(kind) for kind, stream in self.operator.streams.items() if stream
         ]

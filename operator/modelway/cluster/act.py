@@ -43,7 +43,7 @@ ANSWER_BY_STATUS: Final[Mapping[int, Answer]] = {
     401: Answer.RETRY,  # the token changes in this moment
     403: Answer.REFUSED,
     404: Answer.RETRY,  # the namespace or the kind is missing; an object that shall be deleted is handled before
-    409: Answer.RETRY,
+    409: Answer.RETRY,  # another uid has the name now, which the watch will show; or too many writers at a time
     410: Answer.RETRY,
     413: Answer.REFUSED,
     422: Answer.REFUSED,
@@ -186,10 +186,10 @@ def _request(namespace: str, write: Write) -> _Request:
 
 def _judge(request: _Request, response: Response, write: Write | None) -> Outcome:
     """What an answer means for this write."""
-    if isinstance(write, Delete) and response.status in (404, 409):
-        return Outcome(Answer.DONE)  # gone already, or another uid lives under that name: either way ours is no more
-    if write is None and response.status in (404, 409):
-        return Outcome(Answer.GONE, reason="the ModelDeployment is gone, or another of its name took its place")
+    if isinstance(write, Delete) and response.status == 404:
+        return Outcome(Answer.DONE)  # gone already
+    if write is None and response.status == 404:
+        return Outcome(Answer.GONE, reason="the ModelDeployment is gone")
     answer = ANSWER_BY_STATUS.get(response.status, Answer.RETRY)
     if answer is Answer.DONE:
         return Outcome(answer)

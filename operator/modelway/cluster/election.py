@@ -19,6 +19,7 @@ from modelway import metrics
 from modelway.cluster.client import Api, OutcomeUnknown, Unreachable
 from modelway.cluster.kinds import LEASE
 from modelway.cluster.lease import (
+    LEASE_SECONDS,
     RENEW_DEADLINE_SECONDS,
     RETRY_SECONDS,
     Lease,
@@ -115,9 +116,14 @@ class Election:
 
     async def release(self) -> None:
         """Gives the Lease up if it is ours, so that a standby that watches it takes over at once."""
-        if self._lease is not None and self._lease.holder == self._me:
-            released = await self._put("", within=1.0)
-            log.info("released the lease" if released else "the lease could not be released; it expires")
+        for _ in range(2):  # the last renewal may have been cut off, and then we don't know the Lease's version
+            if self._lease is None or self._lease.holder != self._me:
+                return
+            if await self._put("", within=1.0):
+                log.info("released the lease")
+                return
+            await self._look()
+        log.warning("the lease could not be released; it expires in %d s", LEASE_SECONDS)
 
     async def _put(self, holder: str, within: float = 5.0) -> bool:
         body = orjson.dumps(write(self._namespace, self._name, self._lease, holder, self._wall()))
