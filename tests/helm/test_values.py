@@ -103,5 +103,5 @@ def test_the_notes_hold_commands_that_fit_the_release() -> None:
     assert done.returncode == 0, done.stderr
     notes = done.stdout.split("NOTES:")[1]
     assert "kubectl --namespace serving rollout status deployment/ml-modelway" in notes
-    assert "helm test ml --namespace serving" in notes
+    assert "helm test ml --namespace serving --logs" in notes
     assert "\nEOF\n" in notes  # a here-document ends at the line's start only

@@ -166,8 +166,8 @@ class Trial:
             conditions = {c["type"]: c for c in status.get("conditions", [])}
             if conditions.get("Ready", {}).get("status") == "True":
                 return status
-            now = "; ".join(f"{c['type']}={c['status']} {c.get('reason', '')}: {c.get('message', '')}"
-                            for c in conditions.values())  # fmt: skip
+            told = (conditions[name] for name in ("Stalled", "Ready") if name in conditions)
+            now = "; ".join(f"{c['type']}={c['status']}, {c['reason']}: {c['message']}" for c in told)
             if now and now != state:
                 say(now)
                 state = now
