@@ -13,16 +13,18 @@ def asked_for(deployment: Child | None) -> int:
     return int(replicas) if replicas is not None else 1  # as the API server's default
 
 
-def ready(deployment: Child | None, strange: int = 0) -> int:
-    """Ready pods of a revision as its Deployment reports them, less those that serve strange bytes.
+def ready(deployment: Child | None) -> int:
+    """Ready pods as a Deployment reports them.
 
-    0 while the Deployment controller has not yet seen the latest spec: what it reports then is about another one.
+    A report about an earlier number of pods counts too, for the template never changes: what was ready still is. Only
+    a promotion waits until the report is ``current``.
     """
-    if deployment is None or deployment.deleting:
-        return 0
-    if int(deployment.status.get("observedGeneration") or 0) < deployment.generation:
-        return 0
-    return max(0, int(deployment.status.get("readyReplicas") or 0) - strange)
+    return 0 if deployment is None or deployment.deleting else int(deployment.status.get("readyReplicas") or 0)
+
+
+def current(deployment: Child | None) -> bool:
+    """Whether the Deployment's report is about its latest spec."""
+    return deployment is not None and int(deployment.status.get("observedGeneration") or 0) >= deployment.generation
 
 
 def needed(scaling: Scaling, serving: Child | None) -> int:

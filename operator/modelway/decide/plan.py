@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from modelway.api.resource import InvalidSpec, Spec, parse_spec
@@ -40,7 +41,8 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     failure = _failure(situation, trouble) if found is Stage.GIVING_UP else None
     target = aim(situation, found, failure)
     writes = tuple(_writes(situation, target))
-    told, message = status(situation, found, target, trouble)
+    after = replace(situation, stable=target.stable)  # what is told is what will be
+    told, message = status(after, found, target, trouble)
     return Plan(
         writes=writes,
         status=told,

@@ -9,6 +9,7 @@ from typing import Final
 
 from modelway.world import Kind
 
+from . import capacity
 from .situation import Situation
 
 
@@ -51,7 +52,9 @@ def _not_started(situation: Situation) -> bool:
 
 
 def _enough_ready_pods(situation: Situation) -> bool:
-    return situation.ready(situation.target) >= situation.needed(situation.target)
+    wanted = situation.target
+    reported = capacity.current(situation.child(Kind.DEPLOYMENT, wanted))
+    return reported and situation.ready(wanted) >= situation.needed(wanted)
 
 
 def _deadline_passed(situation: Situation) -> bool:

@@ -24,13 +24,12 @@ def lowest(situation: Situation, revision: Revision) -> int:
 
 def seed(situation: Situation, revision: Revision) -> Seed | None:
     """Hands the number of pods over to the autoscaler, if nobody but us owns it yet."""
-    scaling = situation.spec.scaling
-    if not scaling.autoscaled:
+    if not situation.spec.scaling.autoscaled:
         return None
     live: Child | None = situation.child(Kind.DEPLOYMENT, revision)
     if live and (live.deleting or live.replicas_owners - _OURS):
         return None
-    replicas = min(max(situation.needed(revision), scaling.lowest), scaling.highest)
+    replicas = situation.needed(revision)
     name = names.revision(situation.resource.name, revision.hash)
     return Seed(name, replicas, f"{name} starts with {_pods(replicas)}; from then on the autoscaler decides")
 

@@ -53,17 +53,15 @@ class Situation:
         return digests.strangers(self.pods(revision.hash), revision.digest)
 
     def ready(self, revision: Revision) -> int:
-        """Ready pods of a revision that serve the right bytes."""
+        """Ready pods of a revision that serve the right bytes; those that are to go do not count."""
         strange = sum(pod.ready for pod in self.strangers(revision))
-        return capacity.ready(self.child(Kind.DEPLOYMENT, revision), strange)
+        reported = capacity.ready(self.child(Kind.DEPLOYMENT, revision))
+        return max(0, min(reported - strange, self.needed(revision)))
 
     def needed(self, revision: Revision) -> int:
-        """Pods that a revision must have: what serves is the autoscaler's, what comes up must match what serves."""
-        scaling = self.spec.scaling
+        """Pods that a revision must have; where an autoscaler decides, as many as what serves has now."""
         serving = self.child(Kind.DEPLOYMENT, self.stable) if self.stable else None
-        if self.stable and revision.hash == self.stable.hash:
-            return capacity.asked_for(serving) if scaling.autoscaled and serving else scaling.lowest
-        return capacity.needed(scaling, serving)
+        return capacity.needed(self.spec.scaling, serving)
 
     @property
     def started_at(self) -> datetime:
