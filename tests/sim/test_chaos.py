@@ -27,9 +27,19 @@ SEEDS = (
 )
 
 TIMES = {
-    "lastTransitionTime", "startedAt", "modelway.io/promoted-at", "modelway.io/failed-at", "modelway.io/applied", "resourceVersion", "uid",
-    "creationTimestamp", "generation", "observedGeneration", "step", "clusterIP",
-}  # fmt: skip
+    "lastTransitionTime",
+    "startedAt",
+    "modelway.io/promoted-at",
+    "modelway.io/failed-at",
+    "modelway.io/applied",  # a hash, of the times too
+    "resourceVersion",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "observedGeneration",
+    "step",
+    "clusterIP",
+}
 
 
 def final(world: World) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class World:
     chance: random.Random | None = None
     faults: float = 0.0  # share of the writes that go wrong
     crash_after: int | None = None  # the operator dies right after that many writes
+    bugs_are_fatal: bool = True
     relists: bool = False  # watches break now and then, and start anew
     decide: Decide = real_decide
     seconds: float = 0.0
@@ -247,7 +248,7 @@ class World:
             raise OutcomeUnknown("the connection broke")
 
     def _check(self) -> None:
-        if (broken := metrics.INTERNAL_ERRORS._value.get()) > self.broken:
+        if self.bugs_are_fatal and (broken := metrics.INTERNAL_ERRORS._value.get()) > self.broken:
             self.broken = broken
             raise Violated("decide raised; the log has the traceback")
         for check in self.checks:

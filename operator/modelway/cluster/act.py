@@ -128,13 +128,20 @@ class Actor:
                 self._store.deleted(write.uid)
             return Outcome(Answer.DONE)
         obj = response.json()
-        found = isinstance(write, Apply) and write.create and response.status == 200
-        if found and (owner := foreign_owner(obj)):
-            await release(self._api, request.path, obj)
-            text = f"there is a {request.kind} of that name that is not Modelway's (field manager {owner})"
-            return Outcome(Answer.REFUSED, (Refusal(request.kind, request.name, 409, text),), reason=text)
+        if isinstance(write, Apply) and write.create and response.status == 200:
+            if owner := foreign_owner(obj):
+                return await self._give_back(request, obj, owner)
+            self._store.revive(obj["metadata"]["uid"])
         self._store.see(request.kind, "MODIFIED", obj)
         return Outcome(Answer.DONE)
+
+    async def _give_back(self, request: _Request, obj: Mapping[str, Any], owner: str) -> Outcome:
+        """Undoes an apply that merged into somebody else's object. Whatever the watch tells of it is none of ours:
+        taken for news, it would make us try again at once, and for ever."""
+        self._store.deleted(obj["metadata"]["uid"])
+        await release(self._api, request.path, obj)
+        text = f"there is a {request.kind} of that name that is not Modelway's (field manager {owner})"
+        return Outcome(Answer.REFUSED, (Refusal(request.kind, request.name, 409, text),), reason=text)
 
     def _note(self, key: Key, request: _Request, outcome: Outcome, response: Response | None = None) -> Outcome:
         """One log line and one count per write."""

@@ -101,6 +101,10 @@ class Store:
         """The API server told us that an object is gone, whatever an event that is still under way may say."""
         self._bury(uid, _GONE_FOR_GOOD)
 
+    def revive(self, uid: str) -> None:
+        """An object that was none of ours has become ours."""
+        self._tombstones.pop(uid, None)
+
     def sweep(self, kind: str, alive: Iterable[str], before: int) -> list[Change]:
         """Forgets the objects of a kind that a census at resourceVersion ``before`` did not name."""
         named = set(alive)
