@@ -19,7 +19,7 @@ def request(model: str) -> bytes:
     body = json.dumps({"id": "42", "inputs": inputs}).encode()
     head = (
         f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n"
-        "Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n"
+        "Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
