@@ -41,8 +41,9 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     failure = _failure(situation, trouble) if found is Stage.GIVING_UP else None
     target = aim(situation, found, failure)
     writes = tuple(_writes(situation, target))
-    after = replace(situation, stable=target.stable)  # what is told is what will be
-    told, message = status(after, found, target, trouble)
+    # What is told is what will be once this is carried out, so that it need not be told again.
+    after = replace(situation, stable=target.stable)
+    told, message = status(after, Stage.SETTLED if found is Stage.PROMOTING else found, target, trouble)
     return Plan(
         writes=writes,
         status=told,

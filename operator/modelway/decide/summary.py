@@ -22,7 +22,6 @@ HOW_TO_GO_ON: Final = "Change the spec to go on, return to the former spec to st
 # Where the revision that the spec asks for stands: (phase beside a serving revision, phase alone, Progressing, its reason).
 _STAGES: Final[dict[Stage, tuple[Phase, Phase, State, str]]] = {
     Stage.SETTLED: (Phase.READY, Phase.PENDING, "False", "Complete"),
-    Stage.PROMOTING: (Phase.READY, Phase.READY, "False", "Complete"),
     Stage.STARTING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),
     Stage.PROGRESSING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),
     Stage.PAUSED: (Phase.PAUSED, Phase.PAUSED, "False", "Paused"),
@@ -138,7 +137,7 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
             "Scaled to zero: nothing answers until spec.scaling.replicas is raised.",
             waiting.replace("they are", "it is"),
         )
-    if facts.stage in (Stage.SETTLED, Stage.PROMOTING):
+    if facts.stage is Stage.SETTLED:
         return _joined(serves, _said(facts))
     return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts))
 
