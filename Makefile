@@ -23,7 +23,7 @@ check: venv ## the quick inner loop: lint, types, import contracts, drift, fast 
 	@.venv/bin/mypy operator runtime e2e bench
 	@.venv/bin/lint-imports --no-cache | tail -n 12
 	@$(PY) -m modelway.generate --check
-	@$(PY) -m pytest tests -q
+	@$(PY) -m pytest tests -q -m "not cluster"
 
 test: venv ## everything this machine can run, the real cluster's stories included
 	@$(MAKE) --no-print-directory cluster-up images

@@ -8,7 +8,7 @@ from typing import Final
 _HEAD: Final = re.compile(r"^0/(\d+) nodes are available: ?")
 _PARTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     (
-        re.compile(r"(\d+) Insufficient ([\w./-]+)"),
+        re.compile(r"(\d+) Insufficient ([\w/-]+(?:\.[\w/-]+)*)"),
         "{0} of {nodes} nodes have too little {1} free",
         "Lower spec.serving.resources.requests, or add a larger node.",
     ),
