@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """The user's ModelDeployment as the API server holds it; ``spec`` and ``status`` are plain dicts, not yet parsed."""
+    """The user's ModelDeployment as the API server holds it; ``spec`` and ``status`` are plain dicts, unparsed."""
 
     namespace: str
     name: str
@@ -46,7 +46,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An object that we own. ``body`` holds what we may have written: labels, annotations, and spec, data or revision."""
+    """An object that we own. ``body`` holds what we may have written beside labels and annotations."""
 
     kind: Kind
     name: str
@@ -139,7 +139,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A write that the API server refused and will refuse again: 403, 422, or a name that somebody else's object has."""
+    """A write that the API server refused and will refuse again: 403, 422, or a name that is somebody else's."""
 
     kind: str
     name: str
@@ -195,7 +195,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What shall be done, in order; status last and only if it differs. ``why`` feeds log, event and condition alike."""
+    """What shall be done, in order; status last and only if it differs. ``why`` feeds log, event and condition."""
 
     writes: tuple[Write, ...] = ()
     status: Mapping[str, Any] | None = None  # the whole status, or None when it stands as it should

@@ -1,4 +1,4 @@
-"""A cluster in a hundred lines, for tests of decisions: plans are carried out on it, its controllers take steps when told.
+"""A cluster in a hundred lines, for tests of decisions: it carries plans out, its controllers take steps when told.
 
 It holds what the API server would hold, knows what server-side apply does to ``spec.replicas``, and objects aloud to
 what a real API server would refuse.
@@ -164,7 +164,7 @@ class Cluster:
         self.children[kind, name] = child
 
     def _with_replicas(self, body: dict[str, Any], live: Child | None) -> tuple[dict[str, Any], frozenset[str]]:
-        """Server-side apply: who sends the field owns it; who stops sending it loses it, and the last owner resets it."""
+        """Server-side apply: who sends the field owns it; when its last owner stops sending it, it is reset."""
         owners, before = (live.replicas_owners, live.body["spec"]["replicas"]) if live else (frozenset(), 1)
         if "replicas" in body["spec"]:
             same = body["spec"]["replicas"] == before
@@ -209,7 +209,9 @@ class Cluster:
         uri = self.children[Kind.CONTROLLER_REVISION, deployment.name].body["data"]["model"]["uri"] if mine else ""
         for pod in mine:
             if pod.name in self.pods and "bad" not in uri:
-                self.pods[pod.name] = replace(pod, ready=True, ready_since=pod.ready_since or self.now, containers=fetched(uri))
+                self.pods[pod.name] = replace(
+                    pod, ready=True, ready_since=pod.ready_since or self.now, containers=fetched(uri)
+                )
         for _ in range(replicas - len(mine)):
             name = f"{deployment.name}-{self._uid()}"
             self.pods[name] = Pod(name, f"uid-{name}", revision, "Running", "node-1", False, False, self.now, None)

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from modelway.manifests import names
 from modelway.world import Apply, Delete, Kind, Plan
-
 from tests.decide.cluster import Cluster, spec_of
 
 CPU = {"resources": {"requests": {"cpu": "100m"}}}
@@ -23,7 +23,9 @@ def specs(uris: st.SearchStrategy[str], paused: bool = True, zero: bool = True) 
     scalings = st.sampled_from([*SCALINGS, {"replicas": 0}] if zero else SCALINGS)
     pauses = st.booleans() if paused else st.just(False)
     return st.builds(
-        lambda uri, scaling, pause: spec_of(uri, serving=CPU, scaling=scaling, rollout={"paused": pause, "historyLimit": 2}),
+        lambda uri, scaling, pause: spec_of(
+            uri, serving=CPU, scaling=scaling, rollout={"paused": pause, "historyLimit": 2}
+        ),
         uris,
         scalings,
         pauses,
@@ -47,7 +49,6 @@ def steps(waits: list[float] = LONG) -> st.SearchStrategy[tuple[str, Any]]:
         st.tuples(st.just("remove"), st.integers(0, 30)),
         st.tuples(st.just("load"), st.integers(1, 8)),
     )
-
 
 
 class Watched(Cluster):
@@ -113,7 +114,9 @@ class Watched(Cluster):
 
 @settings(max_examples=150, deadline=None)
 @given(specs(uris), st.lists(steps(), max_size=25))
-def test_no_story_breaks_an_invariant_and_every_story_comes_to_rest(first: dict[str, Any], story: list[tuple[str, Any]]) -> None:
+def test_no_story_breaks_an_invariant_and_every_story_comes_to_rest(
+    first: dict[str, Any], story: list[tuple[str, Any]]
+) -> None:
     """1, 2, 4, 9, 10 at every write; and a plan that was carried out leaves nothing to do (6)."""
     cluster = Watched(first)
     for step, argument in story:
@@ -167,7 +170,9 @@ def _state(cluster: Cluster) -> dict[Any, Any]:
 
 @settings(max_examples=100, deadline=None)
 @given(specs(good_uris, paused=False, zero=False), st.lists(steps(), max_size=15), good_uris)
-def test_the_last_promoted_revision_stays_until_another_one_is(first: dict[str, Any], story: list[tuple[str, Any]], uri: str) -> None:
+def test_the_last_promoted_revision_stays_until_another_one_is(
+    first: dict[str, Any], story: list[tuple[str, Any]], uri: str
+) -> None:
     """5: whatever comes in between, what serves changes only to a revision that was ready (checked at each write), and
     the revision that the front Service names always has its Deployment once it was promoted."""
     cluster = Watched(first)
@@ -181,7 +186,9 @@ def test_the_last_promoted_revision_stays_until_another_one_is(first: dict[str, 
 
 @settings(max_examples=60, deadline=None)
 @given(specs(good_uris, paused=False, zero=False), good_uris, st.integers(0, 12))
-def test_dying_after_any_write_of_an_update_changes_nothing_in_the_end(first: dict[str, Any], uri: str, writes: int) -> None:
+def test_dying_after_any_write_of_an_update_changes_nothing_in_the_end(
+    first: dict[str, Any], uri: str, writes: int
+) -> None:
     """Every look dies after so many writes, until that is no longer possible."""
     cluster = Watched(first)
     cluster.settle()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from modelway.manifests import names
 from modelway.world import Kind
-
 from tests.decide.cluster import Cluster, kinds, spec_of
 
 ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/digits/bad/"
@@ -16,7 +16,9 @@ ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/d
 def short(told: list[str]) -> list[str]:
     """Hashes as letters, in the order in which they appear."""
     seen: dict[str, str] = {}
-    return [re.sub(r"(?<=digits-)[0-9a-f]{10}", lambda m: seen.setdefault(m[0], "abcdef"[len(seen)]), line) for line in told]
+    return [
+        re.sub(r"(?<=digits-)[0-9a-f]{10}", lambda m: seen.setdefault(m[0], "abcdef"[len(seen)]), line) for line in told
+    ]
 
 
 def settled(spec: dict) -> Cluster:
@@ -237,7 +239,12 @@ CPU = {"resources": {"requests": {"cpu": "100m"}}}
 def test_an_autoscaler_owns_the_number_of_pods_from_the_start() -> None:
     cluster = Cluster(spec_of(ONE, serving=CPU, scaling={"min": 2, "max": 10}))
     told = short(kinds(cluster.look().writes))
-    assert told[4:] == ["+Deployment/digits-a", "#digits-a=2", "+HorizontalPodAutoscaler/digits-a", "+PodDisruptionBudget/digits-a"]
+    assert told[4:] == [
+        "+Deployment/digits-a",
+        "#digits-a=2",
+        "+HorizontalPodAutoscaler/digits-a",
+        "+PodDisruptionBudget/digits-a",
+    ]
     cluster.settle()
     cluster.load(cluster.serving, 7)
     looked = len(cluster.plans)
@@ -253,7 +260,9 @@ def test_a_candidate_matches_the_load_that_the_serving_revision_carries() -> Non
     cluster.settle()
     cluster.change(spec_of(TWO, serving=CPU, scaling={"min": 2, "max": 10}))
     cluster.look()
-    scaler = next(c for c in cluster.children.values() if c.kind is Kind.HORIZONTAL_POD_AUTOSCALER and old not in c.name)
+    scaler = next(
+        c for c in cluster.children.values() if c.kind is Kind.HORIZONTAL_POD_AUTOSCALER and old not in c.name
+    )
     assert scaler.body["spec"]["minReplicas"] == 7
     cluster.settle()
     assert cluster.deployments == {cluster.serving: 7}

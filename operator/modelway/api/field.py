@@ -1,7 +1,7 @@
-"""What every model of the resource is made of: the frozen object, and text, numbers and durations that explain their own mistakes.
+"""What every model of the resource is made of: the frozen object, and texts and numbers that explain their mistakes.
 
-A rule is written once, as CEL with a sentence. The API server evaluates it; where a value is plain text the same pattern
-also guards the operator, for a CRD may be older or newer than the operator that reads it.
+A rule is written once, as CEL with a sentence. The API server evaluates it; where a value is plain text the same
+pattern also guards the operator, for a CRD may be older or newer than the operator that reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CEL: Final = "x-kubernetes-validations"
 
 
 class Object(BaseModel):
-    """An object of the resource: frozen, camelCase on the wire; a field that it does not know is a mistake, never ignored."""
+    """An object of the resource: frozen, camelCase on the wire; an unknown field is a mistake, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
@@ -55,7 +55,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Annotation: text that matches ``pattern`` (RE2 and Python alike); who writes something else is told ``sentence``."""
+    """Annotation: text that matches ``pattern`` (RE2 and Python alike); other text is answered with ``sentence``."""
 
     pattern: str
     sentence: str
@@ -99,18 +99,19 @@ Duration = Annotated[
     str, text(16), Matches(r"^([0-9]{1,5}[smh]){1,3}$", "must be a duration such as 90s, 10m or 1h30m")
 ]
 
-_QUANTITY: Final = re.compile(r"^([+-]?[0-9.]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$")
+_QUANTITY: Final = re.compile(r"^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$")
+_POWERS: Final = ("k", "M", "G", "T", "P", "E")
 _SUFFIX: Final = {
-    "": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"),
-    "k": Decimal("1e3"), "M": Decimal("1e6"), "G": Decimal("1e9"), "T": Decimal("1e12"), "P": Decimal("1e15"), "E": Decimal("1e18"),
-    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50), "Ei": Decimal(2**60),
-}  # fmt: skip
+    **{"": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate(_POWERS, 1)},
+    **{f"{unit.upper()}i": Decimal(1024) ** power for power, unit in enumerate(_POWERS, 1)},
+}
 
 
 def amount(quantity: str | int) -> Decimal:
     """A Kubernetes quantity as a number: ``500m`` → 0.5, ``1Gi`` → 1073741824; ValueError for anything else."""
     found = _QUANTITY.match(str(quantity))
-    if not found or found[1].count(".") > 1:
+    if not found:
         raise ValueError("must be a quantity such as 500m, 2 or 512Mi")
     number, suffix = Decimal(found[1]), found[2] or ""
     return number * (_SUFFIX[suffix] if suffix in _SUFFIX else Decimal(f"1{suffix}"))

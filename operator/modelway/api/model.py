@@ -25,7 +25,8 @@ class Model(Object):
             " credentials; for example s3://models/digits/7/",
         ),
     ] = Field(
-        description="Where the model is: http(s)://host/path, s3://bucket/path, or pvc://claim/path for a PersistentVolumeClaim"
+        description="Where the model is: http(s)://host/path, s3://bucket/path, or pvc://claim/path for a"
+        " PersistentVolumeClaim"
         " of this namespace. A file (.onnx or .ort), or a folder that holds one."
     )
     digest: (
@@ -53,6 +54,7 @@ class Model(Object):
         | None
     ) = Field(
         default=None,
-        description="A label for people: it appears in responses (x-modelway-version), metrics and status. A new label makes a"
+        description="A label for people: it appears in responses (x-modelway-version), metrics and status. A new"
+        " label makes a"
         " new revision, so it is also the way to load the same address again.",
     )

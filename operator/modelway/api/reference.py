@@ -11,13 +11,13 @@ from .schema import INT_OR_STRING
 
 _HEAD: Final = """# ModelDeployment
 
-`modelway.io/v1alpha1`, short name `md`, category `modelway`. Generated from `operator/modelway/api/` by `make generate`;
-`kubectl explain md.spec` shows the same.
+`modelway.io/v1alpha1`, short name `md`, category `modelway`. Generated from `operator/modelway/api/` by
+`make generate`; `kubectl explain md.spec` shows the same.
 
 **No field is silently ignored.** `kubectl apply` and `kubectl create` refuse unknown and misspelt fields
-(`--validate=strict` is kubectl's default). With other clients ask for it (`fieldValidation=Strict`), for the API server
-otherwise drops what the schema does not know. A field that the CRD knows and the operator does not, since one of them is older, is
-told as `Stalled=True, reason=InvalidSpec`.
+(`--validate=strict` is kubectl's default). With other clients ask for it (`fieldValidation=Strict`), for the API
+server otherwise drops what the schema does not know. A field that the CRD knows and the operator does not, since one
+of them is older, is told as `Stalled=True, reason=InvalidSpec`.
 
 ## Smallest useful manifest
 
@@ -41,7 +41,10 @@ def reference(definition: Mapping[str, Any]) -> str:
         lines += [_row(path, node, required) for path, node, required in fields(schema["properties"][part], part)]
         lines.append("")
     lines += ["## Columns", "", "| column | from | shown |", "|---|---|---|"]
-    lines += [f"| {name.upper()} | `{path}` | {'with -o wide' if priority else 'always'} |" for name, _, path, priority in COLUMNS]
+    lines += [
+        f"| {name.upper()} | `{path}` | {'with -o wide' if priority else 'always'} |"
+        for name, _, path, priority in COLUMNS
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -69,7 +69,8 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
     path = ".".join(["spec", *(str(part) for part in first["loc"])])
     if first["type"] == "extra_forbidden":
         raise InvalidSpec(
-            f"{path} is a field that this operator does not know. Remove it, or upgrade the operator to the version of the CRD."
+            f"{path} is a field that this operator does not know. Remove it, or upgrade the operator to the"
+            " version of the CRD."
         ) from None
     if first["type"] == "missing":
         raise InvalidSpec(f"{path} is missing. Set it.") from None

@@ -23,7 +23,8 @@ class Scaling(Object):
     model_config = rules(
         rule(
             "!has(self.max) || !has(self.replicas) || self.replicas == 1",
-            "set either replicas, or min and max: with max set, the autoscaler decides; remove replicas or set it to its default, 1",
+            "set either replicas, or min and max: with max set, the autoscaler decides; remove replicas or set"
+            " it to its default, 1",
         ),
         rule(
             "has(self.max) || (!has(self.min) && !has(self.metric) && !has(self.target))",
@@ -35,7 +36,8 @@ class Scaling(Object):
 
     replicas: Annotated[int, Field(ge=0, le=MAXIMUM_REPLICAS)] = Field(
         default=1,
-        description="A fixed number of pods; 0 scales to zero. `kubectl scale` sets this field. Beside min and max only the"
+        description="A fixed number of pods; 0 scales to zero. `kubectl scale` sets this field. Beside min and"
+        " max only the"
         " default, 1, is accepted; it has no effect there.",
     )
     min: Annotated[int, Field(ge=1, le=MAXIMUM_REPLICAS)] | None = Field(
@@ -46,7 +48,8 @@ class Scaling(Object):
     )
     metric: Literal["CPU"] | None = Field(
         default=None,
-        description="Autoscaling: what is measured. CPU (the default) is the use of the requested CPU, averaged over the pods.",
+        description="Autoscaling: what is measured. CPU (the default) is the use of the requested CPU, averaged"
+        " over the pods.",
     )
     target: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None,

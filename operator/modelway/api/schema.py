@@ -25,7 +25,11 @@ def _node(given: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str,
     if node.get(INT_OR_STRING):
         for key in ("anyOf", "type", "enum", "const", "minimum", "maximum"):
             node.pop(key, None)
-    node = {key: value for key, value in node.items() if key not in _DROPPED and not (key == "default" and _says_nothing(value))}
+    node = {
+        key: value
+        for key, value in node.items()
+        if key not in _DROPPED and not (key == "default" and _says_nothing(value))
+    }
     if "const" in node:
         node["enum"] = [node.pop("const")]
     if "properties" in node:

@@ -47,12 +47,14 @@ class Resources(Object):
 
     requests: ResourceAmounts | None = Field(
         default=None,
-        description="What is set aside on the node. A resource that is named neither here nor in limits is requested with"
+        description="What is set aside on the node. A resource that is named neither here nor in limits is"
+        " requested with"
         " cpu: 100m, memory: 128Mi.",
     )
     limits: ResourceAmounts | None = Field(
         default=None,
-        description="What may be used at most: more CPU is throttled, more memory ends the container. Without it there is no limit.",
+        description="What may be used at most: more CPU is throttled, more memory ends the container. Without it"
+        " there is no limit.",
     )
 
 
@@ -61,7 +63,8 @@ class Warmup(Object):
 
     requests: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=3,
-        description="How many made-up requests, shaped by the model's signature, are run before a pod says that it is ready.",
+        description="How many made-up requests, shaped by the model's signature, are run before a pod says that"
+        " it is ready.",
     )
 
 

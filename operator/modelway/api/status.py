@@ -87,7 +87,8 @@ class Status(Object):
         Schema({"maxItems": 16, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
     ] = Field(
         default=(),
-        description="The state, one aspect each. Ready=True: the model answers as the spec or the last good revision asks.",
+        description="The state, one aspect each. Ready=True: the model answers as the spec or the last good"
+        " revision asks.",
     )
     stable: RevisionStatus | None = Field(default=None, description="The revision that serves.")
     candidate: RevisionStatus | None = Field(default=None, description="The revision that comes up, or failed to.")

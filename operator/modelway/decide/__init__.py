@@ -1,4 +1,4 @@
-"""Pure: no client, clock, file, log or chance. ``plan.decide(world, now)`` says what shall be done; start reading there.
+"""Pure: no client, clock, file, log or chance. ``plan.decide(world, now)`` says what shall be done; start there.
 
 - ``situation``   what the world means: which revision serves, which one comes up
 - ``rollout``     the stages of an update, as a table

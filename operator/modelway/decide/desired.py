@@ -59,7 +59,13 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
     started = stage is Stage.PAUSED and situation.child(Kind.DEPLOYMENT, situation.target) is not None
     coming = (candidate,) if candidate and (stage in UP or started) else ()
     marked = (replace(candidate, failure=failure),) if candidate and failure and stage is Stage.GIVING_UP else ()
-    if candidate and not coming and situation.newly_targeted and candidate.hash in situation.records and not candidate.failure:
+    if (
+        candidate
+        and not coming
+        and situation.newly_targeted
+        and candidate.hash in situation.records
+        and not candidate.failure
+    ):
         marked = (candidate,)  # paused, and asked for again: that it failed once is forgotten now, not when it resumes
     kept = frozenset(revision.hash for revision in (*([stable] if stable else []), *coming))
     shown = marked[0] if marked else candidate

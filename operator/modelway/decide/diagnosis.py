@@ -1,4 +1,4 @@
-"""Why a revision's pods are not ready, in words that a person can act on: which pod, the cause, the remedy, the last line said.
+"""Why a revision's pods are not ready, in words to act on: which pod, the cause, the remedy, the last line said.
 
 Texts hold nothing that changes by itself (counts of restarts, back-off times, generated names of pods that never
 were), so that one trouble is one status write.
@@ -12,14 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from modelway.manifests import names, runtime
+from modelway.manifests import names
 from modelway.manifests.pod import claim, memory_limit
 from modelway.world import ContainerState, Kind, Pod, Revision
 
+from .remedies import OTHERWISE_REFUSED, SAID_BY_CONTAINERS, SAID_OF_REFUSED_PODS
 from .scheduling import plain
 from .situation import Situation
 
 LONGEST_LINE: Final = 500
+
+# The name of a pod that never was is another one at each attempt.
+_REFUSED_POD: Final = re.compile(r'^pods "[^"]*" is forbidden: |^Pod "[^"]*" is invalid: ')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +32,6 @@ class Trouble:
 
     reason: str
     message: str
-
-
-# What a person can do about what a container says; the reasons of ARCHITECTURE.md. (cause, remedy)
-_SAID: Final[dict[str, tuple[str, str]]] = {
-    "ModelNotFound": ("The model was not found", "Check spec.model.uri."),
-    "ModelSourceUnreachable": ("The model's source can't be reached", "Check the host in spec.model.uri, and that pods may reach it."),
-    "ModelAccessDenied": ("The model's source refuses access", "Check spec.model.uri and the source's permissions."),
-    "ModelNotAModel": ("What was fetched is not an ONNX model", "Let spec.model.uri point at the .onnx or .ort file or its folder."),
-    "ModelTooLarge": ("The model is too large", "Let spec.model.uri point at a smaller model."),
-    "DigestMismatch": (
-        "The model's content is not what this revision serves",
-        "Put the expected content back, correct spec.model.digest, or set spec.model.version to a new label to accept the new content.",
-    ),
-    "ModelCorrupt": ("The model is damaged", "Upload it again, and set spec.model.version to a new label."),
-    "ModelUnsupported": ("The model needs something that the server does not have", "Export it with an opset and operators that ONNX Runtime supports."),
-    "ModelFailed": ("The model loads, but fails when it is run", "Run it locally with ONNX Runtime, or set spec.serving.warmup.requests to 0."),
-    "BadSettings": ("The server refuses its settings", "Check spec.serving."),
-}  # fmt: skip
 
 
 def trouble(situation: Situation, revision: Revision) -> Trouble | None:
@@ -67,8 +53,10 @@ def no_cause(situation: Situation) -> Trouble:
     name = names.revision(situation.resource.name, situation.target.hash)
     return Trouble(
         "ProgressDeadlineExceeded",
-        f"{situation.ready(situation.target)} of {situation.needed(situation.target)} pods were ready when spec.rollout.progressDeadline"
-        f" ({situation.spec.rollout.progress_deadline}) had passed, and no pod says why. See `kubectl describe deployment {name}`,"
+        f"{situation.ready(situation.target)} of {situation.needed(situation.target)} pods were ready when"
+        " spec.rollout.progressDeadline"
+        f" ({situation.spec.rollout.progress_deadline}) had passed, and no pod says why. See `kubectl describe"
+        f" deployment {name}`,"
         " or give a large model more time.",
     )
 
@@ -89,8 +77,8 @@ def _out_of_memory(pod: Pod, revision: Revision) -> Trouble | None:
 def _told_by_container(pod: Pod, revision: Revision) -> Trouble | None:
     for container in _failing(pod):
         reason, message = _structured(container.exit_message)
-        if reason in _SAID:
-            cause, remedy = _SAID[reason]
+        if reason in SAID_BY_CONTAINERS:
+            cause, remedy = SAID_BY_CONTAINERS[reason]
             advice = "" if "spec." in message else f" {remedy}"
             return Trouble(reason, f"{cause}.{advice} Pod {pod.name} says: {_sentence(message)}")
     return None
@@ -102,7 +90,8 @@ def _image_unavailable(pod: Pod, revision: Revision) -> Trouble | None:
         return None
     return Trouble(
         "ImageUnavailable",
-        f"Pod {pod.name}: node {pod.node or 'unknown'} can't get the server's image {revision.image}. Check that the image exists"
+        f"Pod {pod.name}: node {pod.node or 'unknown'} can't get the server's image {revision.image}. Check that"
+        " the image exists"
         " (the operator's runtime image setting) and that the node may pull it (spec.serving.pod.imagePullSecrets).",
     )
 
@@ -113,7 +102,8 @@ def _container_config(pod: Pod, revision: Revision) -> Trouble | None:
         return None
     return Trouble(
         "ContainerConfigError",
-        f"Pod {pod.name}: container {waiting.name} can't be created: {_sentence(waiting.waiting_message)} Check spec.serving.pod.",
+        f"Pod {pod.name}: container {waiting.name} can't be created: {_sentence(waiting.waiting_message)} Check"
+        " spec.serving.pod.",
     )
 
 
@@ -159,29 +149,15 @@ _IMAGE_REASONS: Final = frozenset(
 _CONFIG_REASONS: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
-# What the API server says when it refuses a Deployment's pods: (pattern, reason, remedy).
-_REFUSALS: Final = (
-    (re.compile(r"exceeded quota|must specify"), "QuotaExceeded", "Lower or set spec.serving.resources or spec.scaling, or raise the namespace's quota."),
-    (re.compile(r"violates PodSecurity"), "PodSecurityViolation", "Let the namespace's pod security level admit the pods."),
-    (re.compile(r"serviceaccount .* not found"), "ServiceAccountMissing", "Create it, or change spec.serving.pod.serviceAccountName."),
-    (re.compile(r"PriorityClass"), "PriorityClassMissing", "Create it, or change spec.serving.pod.priorityClassName."),
-)  # fmt: skip
-
-
 def _refused_pods(situation: Situation, revision: Revision) -> Trouble | None:
     live = situation.child(Kind.DEPLOYMENT, revision)
     for condition in (live.status.get("conditions") or ()) if live else ():
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            said = re.sub(
-                r'^pods "[^"]*" is forbidden: |^Pod "[^"]*" is invalid: ', "", str(condition.get("message", ""))
-            )
-            reason, remedy = next(
-                ((r, advice) for pattern, r, advice in _REFUSALS if pattern.search(said)),
-                ("PodsRefused", "Change spec.serving."),
-            )
-            return Trouble(
-                reason, f"The API server refuses revision {revision.number}'s pods. {remedy} It says: {_sentence(said)}"
-            )
+            said = _REFUSED_POD.sub("", str(condition.get("message", "")))
+            known = ((reason, remedy) for pattern, reason, remedy in SAID_OF_REFUSED_PODS if pattern.search(said))
+            reason, remedy = next(known, OTHERWISE_REFUSED)
+            text = f"The API server refuses revision {revision.number}'s pods. {remedy} It says: {_sentence(said)}"
+            return Trouble(reason, text)
     return None
 
 
@@ -213,6 +189,3 @@ def _line(text: str) -> str:
 def _sentence(text: str) -> str:
     text = text.strip()[:LONGEST_LINE]
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-assert set(_SAID) == set(runtime.FAILURES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -48,10 +47,10 @@ _IDENTITY: Final = frozenset({"apiVersion", "kind", "metadata"})
 
 def covers(live: Any, wanted: Any, below: str = "") -> bool:
     """Whether ``live`` holds all of ``wanted``; lists are compared place by place, quantities by their amount."""
-    if isinstance(wanted, Mapping):
+    if isinstance(wanted, dict):
         if not wanted:
             return True
-        return isinstance(live, Mapping) and all(
+        return isinstance(live, dict) and all(
             covers(live.get(key), value, _scope(key, below)) for key, value in wanted.items()
         )
     if isinstance(wanted, list):

@@ -1,4 +1,4 @@
-"""Every pod of a revision serves the same bytes: the first digest that a pod reports is recorded, another one is refused."""
+"""Every pod of a revision serves the same bytes: the first digest reported is recorded, another one is refused."""
 
 from __future__ import annotations
 

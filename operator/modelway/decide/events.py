@@ -36,6 +36,7 @@ def events(situation: Situation, found: Stage, target: Aim, failure: Failure | N
                 "Warning",
                 "DigestMismatch",
                 "DeletePod",
-                f"Pod {pod.name} fetched other bytes than revision {names.revision(situation.resource.name, revision.hash)} serves"
+                f"Pod {pod.name} fetched other bytes than revision"
+                f" {names.revision(situation.resource.name, revision.hash)} serves"
                 f" ({revision.digest}): the content at spec.model.uri has changed. The pod is deleted.",
             )

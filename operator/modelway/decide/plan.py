@@ -1,4 +1,4 @@
-"""``decide(world, now) -> Plan``: what shall be done about one ModelDeployment. Everything else here serves this function."""
+"""``decide(world, now) -> Plan``: what shall be done about one ModelDeployment. All else here serves this function."""
 
 from __future__ import annotations
 

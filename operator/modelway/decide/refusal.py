@@ -23,11 +23,13 @@ def explained(refusal: Refusal, namespace: str) -> tuple[str, str]:
     if refusal.code == 403 and _QUOTA.search(refusal.message):
         return (
             "QuotaExceeded",
-            f"{what} does not fit into the namespace's quota. Free some, or raise the quota. The API server says: {said}.",
+            f"{what} does not fit into the namespace's quota. Free some, or raise the quota. The API server"
+            f" says: {said}.",
         )
     if refusal.code == 403:
         return (
             "Forbidden",
-            f"Modelway may not write {what}. Let an administrator check its permissions and the namespace's admission policies. The API server says: {said}.",
+            f"Modelway may not write {what}. Let an administrator check its permissions and the namespace's"
+            f" admission policies. The API server says: {said}.",
         )
     return "Rejected", f"The API server does not accept {what}. Change the field that it names. It says: {said}."

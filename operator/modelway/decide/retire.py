@@ -69,7 +69,8 @@ def _may_be_called(situation: Situation, revision: str) -> bool:
 
 
 def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
-    """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for or still has children."""
+    """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for or has
+    children."""
     busy = target.kept | {situation.target.hash, situation.front, target.front}
     busy |= {child.labels.get(names.REVISION, "") for child in outgoing(situation, target)}
     old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)

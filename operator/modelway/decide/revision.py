@@ -53,7 +53,7 @@ class Record:
     failure: Failure | None
 
     def opened(self, deployment: str) -> Revision | None:
-        """The revision; None if this version can't read the snapshot, in which case its children are left as they are."""
+        """The revision; None if this version can't read the snapshot: its children are then left as they are."""
         data = self.child.body.get("data")
         if not isinstance(data, Mapping):
             return None
@@ -105,7 +105,7 @@ def target(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> 
 
 
 def next_number(revision: Revision, records: Mapping[str, Record]) -> int:
-    """The number of a revision that takes its turn: its own if it is the latest, else the next, as Deployments count."""
+    """The number of a revision that takes its turn: its own if it is the latest, else the next."""
     others = max((record.number for record in records.values() if record.hash != revision.hash), default=0)
     return revision.number if revision.number > others else others + 1
 

@@ -17,9 +17,12 @@ from .refusal import explained
 from .rollout import Stage
 from .situation import Situation
 
-HOW_TO_GO_ON: Final = "Change the spec to go on, return to the former spec to stay with it, or set spec.model.version to a new label to try the same model again."
+HOW_TO_GO_ON: Final = (
+    "Change the spec to go on, return to the former spec to stay with it, or set spec.model.version to a new label to"
+    " try the same model again."
+)
 
-# Where the revision that the spec asks for stands: (phase beside a serving revision, phase alone, Progressing, its reason).
+# Where the revision that is asked for stands: (phase beside a serving revision, phase alone, Progressing, its reason).
 _STAGES: Final[dict[Stage, tuple[Phase, Phase, State, str]]] = {
     Stage.SETTLED: (Phase.READY, Phase.PENDING, "False", "Complete"),
     Stage.STARTING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),

@@ -1,4 +1,4 @@
-"""A revision's pods, as ARCHITECTURE.md lays down: an init container fetches the model, the server loads and serves it."""
+"""A revision's pods, as ARCHITECTURE.md says: an init container fetches the model, the server loads and serves it."""
 
 from __future__ import annotations
 

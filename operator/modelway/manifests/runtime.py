@@ -1,4 +1,4 @@
-"""The operator's side of the contract with the server; ARCHITECTURE.md describes it, ``tests/contract/`` holds both sides to it."""
+"""The operator's side of the contract with the server: ARCHITECTURE.md has it, ``tests/contract/`` holds both to it."""
 
 from __future__ import annotations
 
