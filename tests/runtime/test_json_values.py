@@ -119,6 +119,11 @@ def test_null_is_nan_in_both_directions(datatype: str) -> None:
     assert non_finite(np.array([1, np.nan, np.inf], dtype=array.dtype)) == 2
 
 
+@given(st.text("truefals ,", max_size=60))
+def test_booleans_are_found_wherever_they_stand(text: str) -> None:
+    assert has_booleans(text.encode()) == ("true" in text or "false" in text)
+
+
 def test_the_words_true_and_false_elsewhere_in_the_document_do_no_harm() -> None:
     assert to_array(spec("FP32"), (2,), [1, 2.5], True).tolist() == [1.0, 2.5]
 
