@@ -32,9 +32,9 @@ async def serving(port: int, alive: Check, ready: Check) -> AsyncIterator[int]:
     app.router.add_get("/livez", answer(alive))  # type: ignore[arg-type]
     app.router.add_get("/readyz", answer(ready))  # type: ignore[arg-type]
     app.router.add_get("/metrics", exposition)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
-    site = web.TCPSite(runner, port=port, shutdown_timeout=0.5)
+    site = web.TCPSite(runner, port=port)
     await site.start()
     try:
         yield runner.addresses[0][1]

@@ -61,6 +61,7 @@ class FakeApi:
         self.before: Callable[[str, str], Response | None] = lambda method, path: None
         self.after: Callable[[Written], None] = lambda written: None
         self.terminating: set[str] = set()
+        self.told: Callable[[str, Name, dict[str, Any]], None] = lambda word, name, shown: None
 
     # What the rest of the cluster does.
 
@@ -146,6 +147,7 @@ class FakeApi:
 
     def _tell(self, word: str, name: Name, stored: Stored, checked: bool = False) -> None:
         if name[0] in BY_KIND and (checked or _selected(BY_KIND[name[0]], stored.obj)):
+            self.told(word, name, stored.shown())
             for streams in self.watches:
                 if name[0] in streams:
                     streams[name[0]].append((word, stored.shown()))

@@ -90,7 +90,7 @@ def third_version(world: World) -> None:
     world.checks.append(Serving(least=2))
     world.cluster.fates[TWO] = Fate.UNSCHEDULABLE
     world.model(TWO)
-    world.settle(within=3)
+    world.settle(within=120)
     world.model(THREE)
     world.settle()
 
