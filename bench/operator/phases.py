@@ -46,7 +46,7 @@ class Bench:
 
     def leader(self) -> str:
         path = "jsonpath={.spec.holderIdentity}"
-        return self.cluster.kubectl("-n", SYSTEM, "get", "lease", "modelway-operator", "--ignore-not-found", "-o", path)
+        return self.cluster.kubectl("-n", SYSTEM, "get", "lease", "modelway", "--ignore-not-found", "-o", path)
 
     def wait_leader(self, operator: Operator, timeout: float = 60) -> float:
         begun = time.monotonic()

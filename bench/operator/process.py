@@ -36,6 +36,7 @@ class Operator:
             "KUBECONFIG": str(kubeconfig),
             "MODELWAY_RUNTIME_IMAGE": "modelway/runtime:bench",
             "MODELWAY_LEASE_NAMESPACE": SYSTEM,
+            "MODELWAY_LEASE_NAME": "modelway",  # the one that the chart's permissions name
             "MODELWAY_IDENTITY": identity,
             "MODELWAY_HTTP_PORT": str(port),
         }

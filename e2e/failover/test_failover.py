@@ -14,7 +14,7 @@ from e2e.steps import SYSTEM, Namespace, model_deployment, wait_until
 
 def leader(namespace: Namespace) -> str:
     return namespace.cluster.kubectl(
-        "-n", SYSTEM, "get", "lease", "modelway-operator", "-o", "jsonpath={.spec.holderIdentity}"
+        "-n", SYSTEM, "get", "lease", "modelway", "-o", "jsonpath={.spec.holderIdentity}"
     )
 
 
