@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_kubectl_scale(namespace: Namespace) -> None:
 def test_the_autoscaler_scales_under_load_and_nobody_fights_it(
     namespace: Namespace, say: Callable[[str], None]
 ) -> None:
-    autoscaled = {
+    autoscaled: dict[str, Any] = {
         "scaling": {"min": 1, "max": 3, "metric": "CPU", "target": 40},
         "serving": {"resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}},
     }
