@@ -15,7 +15,7 @@ _PARTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     (
         re.compile(r"(\d+) node\(s\) had untolerated taint\(?s?\)? ?(\{[^}]*\})?"),
         "{0} of {nodes} nodes have a taint that the pod does not bear {1}",
-        "Add it to spec.serving.pod.tolerations.",
+        "Let spec.serving.pod.tolerations bear the taint.",
     ),
     (
         re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector()"),

@@ -115,16 +115,13 @@ def _container(
         runtime.TRAFFIC_DIR: runtime.TRAFFIC_PATH,
     }
     users = {variable.name: variable.value for variable in revision.serving.pod.env}
+    ours = {key: _literal(value) for key, value in (given | shared).items() if value is not None}
     return {
         "name": name,
         "image": revision.image,
         "imagePullPolicy": "IfNotPresent",  # a revision is immutable, so is its image
         "args": list(args),
-        "env": [
-            {"name": key, **({"value": value} if value else {})}
-            for key, value in (users | given | shared).items()
-            if value is not None
-        ],
+        "env": [{"name": key, **({"value": value} if value else {})} for key, value in (users | ours).items()],
         "resources": _resources(revision.serving.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -139,6 +136,11 @@ def _container(
             _mount("traffic", runtime.TRAFFIC_PATH, read_only=True),
         ],
     }
+
+
+def _literal(value: str) -> str:
+    """The kubelet replaces ``$(NAME)`` in values; an address may hold one that is meant."""
+    return value.replace("$(", "$$(")
 
 
 def _resources(resources: Resources) -> dict[str, Any]:
