@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from modelway.decide.plan import decide
 from modelway.decide.remedies import SAID_BY_CONTAINERS
 from modelway.decide.scheduling import plain
 from modelway.manifests import names, runtime
@@ -192,8 +193,6 @@ def test_a_refused_write_is_told_and_nothing_else_changes(case: str) -> None:
     cluster = Cluster(spec_of())
     cluster.settle()
     cluster.change(spec_of("s3://models/2/"))
-    from modelway.decide.plan import decide
-
     plan = decide(replace(cluster.world, refusals=(refusal,)), cluster.now)
     assert plan.status is not None
     told = {condition["type"]: condition for condition in plan.status["conditions"]}
@@ -206,3 +205,24 @@ def test_a_refused_write_is_told_and_nothing_else_changes(case: str) -> None:
 
 def test_every_reason_of_the_contract_has_a_remedy() -> None:
     assert set(SAID_BY_CONTAINERS) == set(runtime.FAILURES)
+
+
+def test_the_deadline_does_not_run_while_a_write_is_refused() -> None:
+    cluster = Cluster(spec_of())
+    taken = Refusal("Service", "digits", 409, "conflict")
+    for _ in range(3):
+        status = decide(replace(cluster.world, refusals=(taken,)), cluster.now).status
+        cluster.resource = replace(cluster.resource, status=status or cluster.resource.status)
+        cluster.wait(601)
+    cluster.settle()
+    assert cluster.condition("Ready")["status"] == "True"
+
+
+def test_an_evicted_pod_of_what_serves_is_no_news() -> None:
+    cluster = Cluster(spec_of())
+    cluster.settle()
+    (pod,) = cluster.pods.values()
+    evicted = replace(pod, name="digits-evicted", phase="Failed", ready=False, containers=(server("", "Error", 137),))
+    cluster.pods["digits-evicted"] = evicted
+    plan = cluster.decide()
+    assert (plan.writes, plan.status) == ((), None)

@@ -76,5 +76,10 @@ def parse_spec(spec: Mapping[str, Any]) -> Spec:
         raise InvalidSpec(f"{path} is missing. Set it.") from None
     what = first["msg"].removeprefix("Value error, ")
     raise InvalidSpec(
-        f"{path} is {first['input']!r}: {what}. Change it, and install the CRD of this operator's version."
+        f"{path} is {_shown(first['input'])}: {what}. Change it, and install the CRD of this operator's version."
     ) from None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -22,6 +22,8 @@ from .situation import Situation
 
 LONGEST_LINE: Final = 500
 
+_OVER: Final = frozenset({"Failed", "Succeeded"})  # evicted, say: another pod took its place, and knows better
+
 # The name of a pod that never was is another one at each attempt.
 _REFUSED_POD: Final = re.compile(r'^pods "[^"]*" is forbidden: |^Pod "[^"]*" is invalid: ')
 
@@ -37,14 +39,14 @@ class Trouble:
 def trouble(situation: Situation, revision: Revision) -> Trouble | None:
     """What keeps the revision's pods from being ready; None if nothing is known to."""
     found = [
-        (rank, pod.created_at, pod.name, said)
+        (pod.phase in _OVER, rank, pod.created_at, pod.name, said)
         for pod in situation.pods(revision.hash)
         if not pod.ready
         for rank, check in enumerate(_CHECKS)
         if (said := check(pod, revision))
     ]
     if found:
-        return min(found, key=lambda item: item[:3])[3]
+        return min(found, key=lambda item: item[:4])[4]
     return _refused_pods(situation, revision)
 
 

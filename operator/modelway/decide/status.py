@@ -52,7 +52,7 @@ def status(
     view = summarize(situation, found, target, trouble)
     serving = target.stable or target.candidate
     rollout: dict[str, Any] = {"target": names.revision(resource.name, situation.target.hash), "message": view.message}
-    if found in TIMED:
+    if found in TIMED and not situation.world.refusals:  # the deadline waits for what only a person can remove
         rollout["startedAt"] = rfc3339(situation.started_at)
         rollout["deadlineAt"] = rfc3339(situation.started_at + deadline(situation))
     after: dict[str, Any] = {

@@ -92,7 +92,9 @@ def _facts(situation: Situation, found: Stage, target: Aim, trouble: Trouble | N
     serving = situation.ready(stable) if stable else 0
     short = stable is not None and serving < situation.needed(stable)
     failure = target.candidate.failure if target.candidate and found in (Stage.FAILED, Stage.GIVING_UP) else None
-    if short and stable and not trouble and found is not Stage.SETTLED:
+    if found is Stage.SETTLED and not short:
+        trouble = None  # of a pod that is not needed, such as one that was evicted and replaced
+    elif short and stable and not trouble:
         trouble = diagnosis.trouble(situation, stable)
     refused = next(
         (Trouble(*explained(refusal, situation.resource.namespace)) for refusal in situation.world.refusals), None
