@@ -70,9 +70,9 @@ def show_digits(cluster: Cluster) -> None:
             answer.raise_for_status()
             probabilities = answer.json()["outputs"][0]["data"]
             best = max(range(10), key=probabilities.__getitem__)
-            says = f"version {answer.headers['x-modelway-version']} says {best}, {probabilities[best]:.0%} sure"
+            says = f"v{answer.headers['x-modelway-version']}: {best}, {probabilities[best]:.0%} sure"
             colour = "green" if best == labels[index] else "red"
-            panels.append(Panel(f"{picture(pixels[index])}\n[{colour}]{says}[/{colour}]", width=34))
+            panels.append(Panel(f"{picture(pixels[index])}\n[{colour}]{says}[/{colour}]", width=24))
     console.print(Columns(panels))
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     with step(f"Update to version 2 under {RATE} requests a second from clients that never retry"):
         report, took = update_under_load(namespace)
     show_digits(cluster)
-    console.print(namespace.kubectl("get", "md", "digits", "-o", "wide"))
+    print(namespace.kubectl("get", "md", "digits"), flush=True)
     say(f"the update took {took:.1f} s from kubectl apply to done")
     say(report.sentence())
     colour = "green" if report.failed == 0 else "red"
@@ -126,13 +126,13 @@ def fresh_namespace(cluster: Cluster) -> None:
 def farewell() -> None:
     console.print(
         Panel(
-            'Go on:     eval "$(.venv/bin/python -m e2e.cluster env)"      # kubectl and helm for this cluster\n'
-            f"           kubectl -n {NAMESPACE} get md,deployments,pods\n"
-            f"           kubectl -n {NAMESPACE} describe md digits\n"
-            f"           kubectl -n {NAMESPACE} apply -f examples/quickstart.yaml   # and back to version 1\n"
-            "           kubectl explain md.spec\n"
-            f"Clean up:  kubectl delete namespace {NAMESPACE}      # the demo\n"
-            "           make cluster-down                         # the cluster",
+            'eval "$(.venv/bin/python -m e2e.cluster env)"   # this cluster\'s kubectl\n'
+            f"kubectl -n {NAMESPACE} get md,deployments,pods\n"
+            f"kubectl -n {NAMESPACE} describe md digits\n"
+            "kubectl explain md.spec\n"
+            f"kubectl -n {NAMESPACE} apply -f examples/quickstart.yaml # and back\n"
+            f"kubectl delete namespace {NAMESPACE}               # end of the demo\n"
+            "make cluster-down                                 # end of the cluster",
             title="Your turn",
         )
     )
