@@ -193,9 +193,7 @@ def restart(bench: Bench) -> None:
     show(
         f"killed and started with {bench.objects}, one change waiting",
         {
-            "start of the process → first write for it": f"{(first - started).total_seconds():.2f} s"
-            if first
-            else "never",
+            "start of the process → first write for it": reaction,
             "writes to unchanged objects": len(others),
             "CPU until quiet": f"{cpu:.2f} s",
             "memory now (PSS); peak (RSS)": f"{now:.0f}; {peak:.0f} MiB",
