@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -68,8 +69,6 @@ def test_a_creation_on_a_cluster_without_digests_is_eight_requests() -> None:
 
 
 def _silent(pod):
-    from dataclasses import replace
-
     return replace(pod, containers=())
 
 
@@ -317,8 +316,6 @@ def test_the_first_digest_is_recorded_and_handed_to_every_later_pod() -> None:
 
 
 def test_a_pod_with_other_bytes_is_deleted_and_never_counts() -> None:
-    from dataclasses import replace
-
     from tests.decide.cluster import fetched
 
     cluster = settled(spec_of(ONE, scaling={"replicas": 2}))
@@ -332,8 +329,6 @@ def test_a_pod_with_other_bytes_is_deleted_and_never_counts() -> None:
 
 
 def test_being_deleted_is_left_to_the_garbage_collector() -> None:
-    from dataclasses import replace
-
     cluster = settled(spec_of(ONE))
     cluster.resource = replace(cluster.resource, deleting=True)
     plan = cluster.decide()
@@ -358,3 +353,58 @@ def test_a_new_server_image_is_a_new_revision() -> None:
     cluster.image = "modelserver:2"
     cluster.settle()
     assert cluster.serving != old
+
+
+def test_without_history_an_old_revision_is_forgotten_when_it_goes_and_not_before() -> None:
+    cluster = settled(spec_of(ONE))
+    old = cluster.serving
+    cluster.change(spec_of(TWO, rollout={"historyLimit": 0}))
+    while cluster.serving == old:
+        cluster.look()
+        cluster.run_controllers()
+    assert (Kind.CONTROLLER_REVISION, f"digits-{old}") in cluster.children
+    assert not cluster.decide().writes
+    cluster.wait(5.001)
+    assert kinds(cluster.look().writes) == [
+        f"-Deployment/digits-{old}",
+        f"-Service/digits-{old}",
+        f"-ControllerRevision/digits-{old}",
+    ]
+    assert not cluster.decide().writes
+
+
+def test_a_report_about_an_earlier_number_of_pods_promotes_nobody() -> None:
+    cluster = settled(spec_of(ONE))
+    old = cluster.serving
+    cluster.change(spec_of(TWO))
+    cluster.look()
+    cluster.run_controllers()
+    cluster.run_controllers()
+    key = next(key for key in cluster.children if key[0] is Kind.DEPLOYMENT and old not in key[1])
+    cluster.children[key] = replace(cluster.children[key], generation=9)
+    cluster.look()
+    assert cluster.serving == old
+    cluster.run_controllers()
+    cluster.look()
+    assert cluster.serving != old
+
+
+def test_a_first_version_that_partly_answers_is_not_taken_away_at_its_deadline() -> None:
+    cluster = Cluster(spec_of(ONE, scaling={"replicas": 2}))
+    cluster.look()
+    cluster.run_controllers()
+    cluster.run_controllers()
+    stuck = sorted(cluster.pods)[0]
+    cluster.pods[stuck] = replace(
+        cluster.pods[stuck], ready=False, unschedulable="0/1 nodes are available: 1 Too many pods."
+    )
+    key = next(key for key in cluster.children if key[0] is Kind.DEPLOYMENT)
+    reported = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1}
+    cluster.children[key] = replace(cluster.children[key], status=reported)
+    cluster.look()
+    assert cluster.condition("Ready")["status"] == "False"
+    cluster.wait(600)
+    cluster.look()
+    assert cluster.condition("Ready")["status"] == "True"
+    assert cluster.resource.status["phase"] == "Degraded"
+    assert "hold as many pods as they may" in cluster.resource.status["rollout"]["message"]

@@ -53,13 +53,21 @@ def _of_other(child: Child, kept: frozenset[str], name: str) -> bool:
 
 
 def retired(situation: Situation, target: Aim) -> Iterator[Delete]:
-    """What goes now. While a switch is young, pods behind the former selector may still be called: they wait."""
-    settled = settled_at(target)
-    young = settled is not None and situation.now < settled
+    """What goes now."""
+    held = waiting(situation, target)
     for child in outgoing(situation, target):
         revision = child.labels[names.REVISION]
-        if not child.deleting and not (young and _may_be_called(situation, revision)):
+        if not child.deleting and revision not in held:
             yield Delete(str(child.kind), child.name, child.uid, f"revision {revision} neither serves nor comes up")
+
+
+def waiting(situation: Situation, target: Aim) -> frozenset[str]:
+    """Revisions that must go, but not yet: while a switch is young, pods behind the former selector may be called."""
+    settled = settled_at(target)
+    if settled is None or situation.now >= settled:
+        return frozenset()
+    going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
+    return frozenset(revision for revision in going if _may_be_called(situation, revision))
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
@@ -69,10 +77,10 @@ def _may_be_called(situation: Situation, revision: str) -> bool:
 
 
 def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
-    """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for or has
-    children."""
+    """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for, or may
+    still be called."""
     busy = target.kept | {situation.target.hash, situation.front, target.front}
-    busy |= {child.labels.get(names.REVISION, "") for child in outgoing(situation, target)}
+    busy |= waiting(situation, target)
     old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)
     for record in old[: max(0, len(old) - situation.spec.rollout.history_limit)]:
         yield Delete(

@@ -61,6 +61,12 @@ def _deadline_passed(situation: Situation) -> bool:
     return situation.now >= situation.started_at + deadline(situation)
 
 
+def _time_is_over_but_users_are_served(situation: Situation) -> bool:
+    """A first revision some of whose pods answer is not taken away from its users: it serves with what it has."""
+    alone = situation.stable is None and situation.front == situation.target.hash
+    return alone and situation.ready(situation.target) > 0 and _deadline_passed(situation)
+
+
 STAGES: Final[tuple[tuple[Callable[[Situation], bool], Stage], ...]] = (
     (_settled, Stage.SETTLED),
     (_failed, Stage.FAILED),
@@ -68,6 +74,7 @@ STAGES: Final[tuple[tuple[Callable[[Situation], bool], Stage], ...]] = (
     (_scaled_to_zero, Stage.SCALED_TO_ZERO),
     (_not_started, Stage.STARTING),
     (_enough_ready_pods, Stage.PROMOTING),
+    (_time_is_over_but_users_are_served, Stage.PROMOTING),
     (_deadline_passed, Stage.GIVING_UP),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelway.manifests import names
 from modelway.world import Child, Kind, Revision, Seed
 
+from . import capacity
 from .situation import Situation
 
 _OURS = frozenset({names.FIELD_MANAGER})
@@ -30,6 +31,8 @@ def seed(situation: Situation, revision: Revision) -> Seed | None:
     if live and (live.deleting or live.replicas_owners - _OURS):
         return None
     replicas = situation.needed(revision)
+    if live and live.replicas_owners:  # the number was ours until now: the autoscaler starts from it
+        replicas = max(replicas, capacity.needed(situation.spec.scaling, live))
     name = names.revision(situation.resource.name, revision.hash)
     return Seed(name, replicas, f"{name} starts with {_pods(replicas)}; from then on the autoscaler decides")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from modelway.api.resource import Spec
 from modelway.manifests import names
@@ -13,6 +13,8 @@ from modelway.world import Child, Kind, Pod, Resource, Revision, World
 
 from . import capacity, digests
 from .revision import Record, history, last_promoted, next_number, target
+
+ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a start and the Deployment that it makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,19 @@ class Situation:
 
     @property
     def started_at(self) -> datetime:
-        """When the candidate began to come up, or was resumed; ``now`` if it begins with this decision."""
+        """When the candidate began to come up, or was resumed; ``now`` if it begins with this decision.
+
+        A Deployment that is much younger than the recorded time belongs to another attempt, of which a crash kept us
+        from telling.
+        """
         rollout: Any = self.resource.status.get("rollout")
-        if not rollout:
-            deployment = self.child(Kind.DEPLOYMENT, self.target)
-            return deployment.created_at if deployment else self.now
-        if self.newly_targeted:
+        deployment = self.child(Kind.DEPLOYMENT, self.target)
+        if deployment is None or (rollout and self.newly_targeted):
             return self.now
-        return parsed(rollout.get("startedAt")) or self.now
+        if not rollout:
+            return deployment.created_at
+        told = parsed(rollout.get("startedAt")) or self.now
+        return deployment.created_at if deployment.created_at - told > ANOTHER_ATTEMPT else told
 
 
 def gather(world: World, spec: Spec, now: datetime) -> Situation:
@@ -84,9 +91,10 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     stable, readable = _stable(name, front, wanted, records, live)
     newly_targeted = _newly_targeted(world.resource, wanted)
     if stable is None or stable.hash != wanted.hash:
-        wanted = replace(
-            wanted, number=next_number(wanted, records), failure=None if newly_targeted else wanted.failure
-        )
+        deployment = live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash)))
+        answers = stable is None and front == wanted.hash and capacity.ready(deployment) > 0
+        failure = None if newly_targeted or answers else wanted.failure  # asked for again, or better than thought
+        wanted = replace(wanted, number=next_number(wanted, records), failure=failure)
     wanted = _with_digest(wanted, world)
     stable = _with_digest(stable, world) if stable else None
     if stable and stable.hash == wanted.hash:

@@ -76,7 +76,7 @@ def _endpoint(resource: Resource, revision: Revision) -> str:
 
 
 def _revision(situation: Situation, revision: Revision) -> dict[str, Any]:
-    ready = situation.ready(revision)
+    ready = 0 if revision.failure else situation.ready(revision)  # what failed goes in the same plan
     told: dict[str, Any] = {"revision": revision.number, "name": names.revision(situation.resource.name, revision.hash)}
     if revision.model.version:
         told["version"] = revision.model.version
