@@ -16,7 +16,7 @@ def main() -> None:
     except settings.BadSetting as error:
         sys.exit(_complain(str(error)))
     logs.configure(configured.log_format, configured.log_level)
-    gc.set_threshold(20_000, 20, 50)  # JSON makes garbage without cycles; at 700 collections are 5% of the CPU
+    gc.set_threshold(10_000, 10, 10)  # JSON makes garbage without cycles; at 700, collections are 5% of the CPU
 
     from modelway.cluster.credentials import NoCredentials  # after the settings, whose errors should not wait 0.4 s
     from modelway.process import loop_factory, serve

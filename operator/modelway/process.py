@@ -20,6 +20,7 @@ from modelway.cluster.census import SETTLE_SECONDS, CannotList, Census
 from modelway.cluster.client import ApiServer, OutcomeUnknown, Unreachable
 from modelway.cluster.election import Election
 from modelway.cluster.events import Recorder
+from modelway.cluster.lean import lean_response
 from modelway.cluster.records import Key
 from modelway.cluster.store import Change, Store
 from modelway.queue import Priority, Queue
@@ -92,8 +93,9 @@ class Process:
         await self._census.preflight()
         completing = asyncio.ensure_future(self._fill())
         try:
+            session = self._api.new_session(lean_response(self._store.knows))
             await handlers.watch(
-                self._api.session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
+                session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
             )
         finally:
             completing.cancel()

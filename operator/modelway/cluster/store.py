@@ -127,6 +127,13 @@ class Store:
         owned = self._owned.get(key, {}).get(uid)
         return owned if owned is not None else self._resources.get(key)
 
+    def knows(self, uid: str, version: int, deleted: bool) -> bool:
+        """Whether a watch event about that uid and resourceVersion would change nothing."""
+        if version <= self._tombstones.get(uid, 0):
+            return True
+        record = None if deleted else self.record(uid)
+        return record is not None and version <= record.version
+
     def saw(self, uid: str) -> bool:
         """Whether the object was ever seen, also if it is gone again."""
         return uid in self._keys or uid in self._tombstones
