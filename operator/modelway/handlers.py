@@ -17,19 +17,21 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory  # not
 
 from modelway.cluster.kinds import SELECTOR, WATCHED, ApiKind
 
+NewSession = Callable[[], aiohttp.ClientSession]
+
 Inbox = Callable[[str, str | None, dict[str, Any]], None]
 """Called with kind, the watch's word (None: listed) and the object. Must not fail: kopf forgets such an event."""
 
 
 async def watch(
-    session: aiohttp.ClientSession, server: str, namespaces: Sequence[str], inbox: Inbox, started: Callable[[], None]
+    new_session: NewSession, server: str, namespaces: Sequence[str], inbox: Inbox, started: Callable[[], None]
 ) -> None:
-    """Runs kopf's watches until cancelled, over an HTTP session of ours, which it closes at its end. ``started`` is
-    called at its first request, when it has taken the process's signals for itself, so that they can be taken back."""
+    """Runs kopf's watches over HTTP sessions of ours, which it closes, until cancelled. ``started`` is called at
+    its first request, when it has taken the process's signals for itself, so that they can be taken back."""
     registry = kopf.OperatorRegistry()
     for kind in WATCHED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=kind.plural)(_handler(kind, inbox))
-    kopf.on.login(registry=registry)(_login(session, server, started))
+    kopf.on.login(registry=registry)(_login(new_session, server, started))
     await kopf.operator(
         registry=registry,
         settings=settings(),
@@ -48,10 +50,11 @@ def _handler(kind: ApiKind, inbox: Inbox) -> Callable[..., Any]:
     return seen
 
 
-def _login(session: aiohttp.ClientSession, server: str, started: Callable[[], None]) -> Callable[..., Any]:
+def _login(new_session: NewSession, server: str, started: Callable[[], None]) -> Callable[..., Any]:
     async def login(**_: Any) -> kopf.AiohttpSession:
         asyncio.get_running_loop().call_soon(started)  # soon: kopf takes the signals in this very turn of the loop
-        return kopf.AiohttpSession(server=server, aiohttp_session=session)
+        # A new one each time: kopf logs in again when a session of its own was closed, and would do so for ever.
+        return kopf.AiohttpSession(server=server, aiohttp_session=new_session())
 
     return login
 

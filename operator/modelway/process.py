@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import aiohttp
+
 from modelway import handlers, metrics, web
 from modelway.cluster import credentials
 from modelway.cluster.act import Actor
@@ -31,6 +33,7 @@ from modelway.workers import Workers
 log = logging.getLogger(__name__)
 
 STUCK_SECONDS: Final = 300.0  # a look is at most some twenty requests of 5 s; longer means that a worker hangs
+SILENT_SECONDS: Final = 300.0  # a watch brings a bookmark a minute; one that has died unnoticed brings nothing
 FINISH_SECONDS: Final = 2.0  # what the writes under way get at SIGTERM
 
 
@@ -53,6 +56,8 @@ class Process:
         self._election = Election(
             api, settings.lease_namespace, settings.lease_name, settings.identity, time.monotonic, utc_now
         )
+        self._session: aiohttp.ClientSession | None = None  # kopf's
+        self._heard: dict[str, float] = {}  # when each watch last said anything
         self._complete = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -93,10 +98,13 @@ class Process:
         await self._census.preflight()
         completing = asyncio.ensure_future(self._fill())
         try:
-            session = self._api.new_session(lean_response(self._store.knows))
-            await handlers.watch(
-                session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
+            watching = handlers.watch(
+                self._new_session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
             )
+            async with asyncio.TaskGroup() as group:
+                deaf = group.create_task(self._end_if_deaf())
+                await watching
+                deaf.cancel()
         finally:
             completing.cancel()
         if not self._stopping.is_set():
@@ -149,7 +157,31 @@ class Process:
                 log.warning("counting objects failed: %s", error)
                 self._store.relisted = True
 
+    def _new_session(self) -> aiohttp.ClientSession:
+        self._session = self._api.new_session(lean_response(self._store.knows, self._hear))
+        return self._session
+
+    async def _end_if_deaf(self) -> None:
+        """When one of kopf's watches fails, kopf closes its session and stops its logins, and all other watches wait
+        for a login: for 30 s, until it kills the process, in which we would lead and hear nothing."""
+        while not self._stopping.is_set():
+            await asyncio.sleep(1.0)
+            session = self._session
+            if session is None or not session.closed:
+                continue
+            await asyncio.sleep(1.0)  # after a 401 kopf logs in again at once, and has another session
+            if self._session is session and not self._stopping.is_set():
+                log.critical("kopf's watches have ended; see its lines above. Ending, to be started again")
+                await self._election.release()
+                os._exit(1)  # kopf's tasks can't be cancelled now
+
+    def _hear(self, watch: str) -> None:
+        self._heard[watch] = time.monotonic()
+
     def _alive(self) -> str:
+        silent = [watch for watch, heard in self._heard.items() if time.monotonic() - heard > SILENT_SECONDS]
+        if silent:
+            return f"the watch of {silent[0]} has been silent for more than {SILENT_SECONDS:.0f} s"
         longest = self._workers.longest()
         return f"a worker has been busy for {longest:.0f} s" if longest > STUCK_SECONDS else ""
 

@@ -44,6 +44,12 @@ class HttpApi:
         line = json.dumps({"type": word, "object": obj}).encode() + b"\n"
         self._log.setdefault(kind, []).append((int(obj["metadata"]["resourceVersion"]), line))
 
+    async def say_nonsense(self, kind: str) -> None:
+        """A line on that kind's watches that is not JSON."""
+        async with self._news:
+            self._log.setdefault(kind, []).append((2**62, b"{nonsense\n"))
+            self._news.notify_all()
+
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[HttpApi]:
         app = web.Application()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 
-from modelway.cluster.lean import lean_line, slim
+from modelway.cluster.lean import _LeanStream, lean_line, slim
 from modelway.cluster.records import record_of
 
 META = {
@@ -49,4 +51,30 @@ def test_bookmarks_and_errors_stay_as_they_are() -> None:
         {"type": "ERROR", "object": {"kind": "Status", "code": 410}},
     ):
         line = orjson.dumps(event)
-        assert lean_line(line, lambda uid, version, deleted: True) == line
+        assert lean_line(line, lambda uid, version, deleted: True) == line + b"\n"
+
+
+async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _read(*chunks: bytes) -> tuple[list[Any], int]:
+    """What kopf reads of these chunks, line by line, and how often the watch was heard."""
+
+    class Body:
+        def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+            return _chunks(*chunks)
+
+    heard: list[None] = []
+    stream = _LeanStream(Body(), lambda uid, version, deleted: False, lambda: heard.append(None))  # type: ignore[arg-type]
+    text = b"".join([chunk async for chunk in stream.iter_chunked(1024)])
+    return [orjson.loads(line) for line in text.splitlines()], len(heard)
+
+
+def test_bookmarks_that_come_together_stay_apart() -> None:
+    """Two in one chunk once ended kopf: they had lost the ends of their lines."""
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "9"}}}
+    line = orjson.dumps(bookmark) + b"\n"
+    assert asyncio.run(_read(line + line)) == ([bookmark, bookmark], 1)
+    assert asyncio.run(_read(line[:20], line[20:] + line[:5], line[5:])) == ([bookmark, bookmark], 3)

@@ -162,3 +162,16 @@ def test_a_missing_setting_is_told_in_one_sentence() -> None:
         ]
 
     asyncio.run(story())
+
+
+def test_broken_watches_end_the_process(tmp_path: Path, unused_tcp_port: int) -> None:
+    """It must not go on deaf, holding the lease: whoever starts it again has it listen again."""
+
+    async def story() -> None:
+        async with HttpApi().serving() as api, operator(api, tmp_path, "a", unused_tcp_port) as process:
+            await until(process.leads)
+            await api.say_nonsense("Pod")
+            assert await asyncio.wait_for(process.process.wait(), 20) != 0
+            assert not api.leases["modelway-operator"]["spec"].get("holderIdentity")
+
+    asyncio.run(story())

@@ -18,6 +18,9 @@ from modelway import metrics
 Known = Callable[[str, int, bool], bool]
 """Whether an object's uid is known at that resourceVersion or a later one; the flag says that it is deleted."""
 
+Heard = Callable[[str], None]
+"""Called with a watch's path whenever it says anything, be it a bookmark: the API server sends one a minute."""
+
 _UNUSED_METADATA: Final = ("managedFields", "selfLink", "generateName", "finalizers")
 
 
@@ -46,7 +49,7 @@ def lean_line(line: bytes, known: Known) -> bytes | None:
     obj = event["object"]
     uid = obj.get("metadata", {}).get("uid")
     if uid is None:
-        return line
+        return line + b"\n"
     kind = obj.get("kind", "")
     if known(uid, int(obj["metadata"]["resourceVersion"]), event["type"] == "DELETED"):
         metrics.WATCH_EVENTS.labels(kind, "echo").inc()
@@ -58,9 +61,10 @@ def lean_line(line: bytes, known: Known) -> bytes | None:
 class _LeanStream:
     """A response's body, line by line through ``lean_line``; all else is the stream's own."""
 
-    def __init__(self, stream: aiohttp.StreamReader, known: Known) -> None:
+    def __init__(self, stream: aiohttp.StreamReader, known: Known, heard: Callable[[], None]) -> None:
         self._stream = stream
         self._known = known
+        self._heard = heard
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -69,20 +73,22 @@ class _LeanStream:
         """Whole lines only. ``size`` bounds what is read at once, as it does in aiohttp."""
         rest = b""
         async for data in self._stream.iter_chunked(size):
+            self._heard()
             *lines, rest = (rest + data).split(b"\n")
             lean = [line for raw in lines if raw and (line := lean_line(raw, self._known)) is not None]
             if lean:
                 yield b"".join(lean)
 
 
-def lean_response(known: Known) -> type[aiohttp.ClientResponse]:
+def lean_response(known: Known, heard: Heard) -> type[aiohttp.ClientResponse]:
     """The response class of the session that kopf watches with."""
 
     class LeanResponse(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> aiohttp.ClientResponse:
             await super().start(connection)
             if "watch" in self.url.query and self.status == 200:
-                self.content = _LeanStream(self.content, known)  # type: ignore[assignment]
+                path = self.url.path
+                self.content = _LeanStream(self.content, known, lambda: heard(path))  # type: ignore[assignment]
             return self
 
         async def json(self, **_: Any) -> Any:
