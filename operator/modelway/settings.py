@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ TABLE: Final = (
     Setting("MODELWAY_NAMESPACES", "", "namespaces to serve, separated by commas; empty: all"),
     Setting("MODELWAY_LEASE_NAMESPACE", "", "namespace of the leader election's Lease; empty: the pod's own"),
     Setting("MODELWAY_LEASE_NAME", "modelway-operator", "name of the Lease"),
-    Setting("MODELWAY_IDENTITY", "", "this replica's name in the Lease; empty: the pod's name, else the host's"),
+    Setting("MODELWAY_IDENTITY", "", "this replica's name in the Lease; empty: the pod's, else the host's and chance"),
     Setting("MODELWAY_HTTP_PORT", "8090", "port of /livez, /readyz and /metrics; 0: any free port"),
     Setting("MODELWAY_WORKERS", "16", "how many ModelDeployments are worked on at a time"),
     Setting("MODELWAY_RESYNC_SECONDS", "600", "how often every ModelDeployment is looked at though nothing happened"),
@@ -83,7 +84,7 @@ def check(values: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
         namespaces=tuple(filter(None, (part.strip() for part in values["namespaces"].split(",")))),
         lease_namespace=values["lease_namespace"] or _own_namespace(environ),
         lease_name=values["lease_name"],
-        identity=values["identity"] or environ.get("POD_NAME") or socket.gethostname(),
+        identity=values["identity"] or environ.get("POD_NAME") or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
         http_port=_number(values, "http_port", 0, 65535),
         workers=_number(values, "workers", 1, 256),
         resync_seconds=_number(values, "resync_seconds", 10, 86400),
