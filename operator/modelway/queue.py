@@ -126,11 +126,14 @@ class Queue(Generic[K]):
     def _is_set(self, timer: tuple[float, int, K]) -> bool:
         return self._due.get(timer[2], (0, 0, None))[2] == timer[1]
 
-    def ring(self) -> None:
-        """Moves the keys whose time has come into their lines."""
+    def ring(self) -> bool:
+        """Moves the keys whose time has come into their lines; whether there were any."""
+        rang = False
         while (due := self.next_due()) is not None and due <= self._clock():
             key = heapq.heappop(self._timers)[2]
             self.add(key, self._due.pop(key)[1])
+            rang = True
+        return rang
 
     def wake(self) -> None:
         """Ends the waiter's wait."""
@@ -139,6 +142,8 @@ class Queue(Generic[K]):
     async def wait(self) -> None:
         """Until there may be something to take, or a worker is free again. For one waiter: 16 that wake at every add
         would cost more than the work."""
+        if self.ring():
+            return  # a timer whose time has come is no reason to wait, and when all workers are busy none to spin
         self._news.clear()
         due = self.next_due()
         try:

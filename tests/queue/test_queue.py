@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +149,21 @@ def test_the_waiter_wakes_for_a_key_and_for_a_timer() -> None:
         assert taken(queue) == ["soon"]
         await queue.wait()
         assert taken(queue) == ["later"]
+
+    asyncio.run(scenario())
+
+
+def test_a_timer_whose_time_has_come_wakes_the_waiter_once() -> None:
+    """All workers busy and a timer due: the waiter once went round and round, at 40 ms of CPU an object."""
+
+    async def scenario() -> None:
+        queue, clock = queue_and_clock()
+        queue.add_after("due", 1.0)
+        clock.now = 2.0
+        await asyncio.wait_for(queue.wait(), 1)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(queue.wait(), 0.02)
+        assert taken(queue) == ["due"]
 
     asyncio.run(scenario())
 
