@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 STUCK_SECONDS: Final = 300.0  # a look is at most some twenty requests of 5 s; longer means that a worker hangs
 SILENT_SECONDS: Final = 300.0  # a watch brings a bookmark a minute; one that has died unnoticed brings nothing
+GATHER_SECONDS: Final = 0.1  # a pod that starts makes four events on its way, a Deployment as many: one look for all
 FINISH_SECONDS: Final = 2.0  # what the writes under way get at SIGTERM
 
 
@@ -133,7 +134,10 @@ class Process:
 
     def _add(self, change: Change) -> None:
         metrics.QUEUE_ADDS.labels(metrics.CONTROLLER).inc()
-        self._queue.add(change.key, Priority.USER if change.urgent else Priority.CHANGE)
+        if change.urgent:
+            self._queue.add(change.key, Priority.USER)
+        else:
+            self._queue.add_after(change.key, GATHER_SECONDS)
 
     async def _work(self) -> None:
         await self._complete.wait()

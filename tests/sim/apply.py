@@ -55,7 +55,7 @@ def put(target: Any, path: Path, value: Any) -> None:
         elif last:
             target[step] = copy.deepcopy(value)
         else:
-            below = [] if path[index + 1].startswith("k:") else {}
+            below: Any = [] if path[index + 1].startswith("k:") else {}
             if not isinstance(target.get(step), type(below)):
                 target[step] = below
             target = target[step]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from tests.sim.api import FakeApi
@@ -44,16 +45,16 @@ class Cluster:
             pods = by_owner.get(meta["uid"], [])
             wanted = deployment["spec"]["replicas"]
             if len(pods) < wanted:
-                found.append(lambda d=deployment: self._bear(d))
+                found.append(partial(self._bear, deployment))
             if len(pods) > wanted:
                 victim = sorted(pods, key=lambda p: (_ready(p), p["metadata"]["name"]))[0]["metadata"]
-                found.append(lambda v=victim: self.api.delete("Pod", v["namespace"], v["name"]))
+                found.append(partial(self.api.delete, "Pod", victim["namespace"], victim["name"]))
             for pod in pods:
                 if change := self._next(pod):
-                    found.append(lambda p=pod["metadata"], c=change: self._kubelet(p, c))
+                    found.append(partial(self._kubelet, pod["metadata"], change))
             status = self._status(deployment, pods)
             if status != deployment.get("status"):
-                found.append(lambda m=meta, s=status: self._report(m, s))
+                found.append(partial(self._report, meta, status))
         return found
 
     def _bear(self, deployment: dict[str, Any]) -> None:

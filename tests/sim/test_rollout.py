@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.sim.controllers import Fate
 from tests.sim.invariants import Serving, front, ready_pods
 from tests.sim.world import NAMESPACE, World
@@ -9,7 +11,7 @@ from tests.sim.world import NAMESPACE, World
 ONE, TWO = "http://models/1.onnx", "http://models/2.onnx"
 
 
-def served(**spec: object) -> World:
+def served(**spec: Any) -> World:
     world = World()
     world.create(**spec)
     world.settle()

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -164,7 +165,7 @@ class World:
         if self.relists and self.chance and self.chance.random() < 0.02:
             self.operator.relist()
         choices: list[Callable[[], Any]] = [
-            lambda kind=kind: self.operator.deliver(kind) for kind, stream in self.operator.streams.items() if stream
+            partial(self.operator.deliver, kind) for kind, stream in self.operator.streams.items() if stream
         ]
         choices += self.cluster.steps()
         if len(self.operator.queue):
