@@ -39,7 +39,7 @@ class Fleet:
         self.cluster = cluster
         config = json.loads(cluster.kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
         self.client = httpx.Client(base_url=config["clusters"][0]["cluster"]["server"], verify=_tls(config), timeout=60)
-        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=600s")
+        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=600s", timeout=620)
         cluster.kubectl("create", "namespace", NAMESPACE)
 
     def create(self) -> None:
