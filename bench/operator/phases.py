@@ -38,9 +38,11 @@ class Bench:
         self.wait_leader(self.operator)
         self.version = 1
 
-    def start(self) -> Operator:
+    def start(self, identity: str = "") -> Operator:
+        """A new process; with ``identity`` that of one that ended, as the kubelet starts a container again."""
         self.started += 1
-        operator = Operator(self.kubeconfig, f"bench-{self.started}", 18090 + self.started, self.folder)
+        name = identity or f"bench-{self.started}"
+        operator = Operator(self.kubeconfig, name, 18090 + self.started, self.folder)
         self.operators.append(operator)
         return operator
 
@@ -176,11 +178,10 @@ def change(bench: Bench) -> None:
 def restart(bench: Bench) -> None:
     """Killed, one change waiting, started again."""
     bench.operator.stop(signal.SIGKILL)
-    time.sleep(16)  # the lease of a killed leader runs out; its loss is measured in its own phase
     changed = bench.fleet.names[7]
     bench.fleet.patch(changed, f"{bench.version}-waiting").raise_for_status()
     mark = AuditMark(bench.cluster.audit_log)
-    bench.operator = bench.start()
+    bench.operator = bench.start(bench.operator.identity)
     started = datetime.now().astimezone()
     bench.until_quiet(mark)
     cpu, (now, peak) = bench.operator.cpu(), bench.operator.memory()
