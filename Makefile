@@ -18,7 +18,7 @@ venv: .venv/installed ## the development environment, pinned by constraints.txt
 demo: venv ## cluster, images, chart, digits v1, update to v2 under load: the whole story in one command
 	@$(PY) -m e2e.demo
 
-check: venv ## the quick inner loop: lint, types, import contracts, drift, fast tests (< 60 s)
+check: venv ## the quick inner loop: lint, types, import contracts, drift, fast tests (a minute)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy operator runtime e2e bench
 	@.venv/bin/lint-imports --no-cache | tail -n 12
