@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -102,9 +103,20 @@ def install_chart(cluster: Cluster, *settings: str) -> None:
     images = [f"image.{name}.{part}" for name in ("operator", "runtime") for part in ("repository", "tag")]
     references = [part for name in ("operator", "runtime") for part in cluster.image(name).rsplit(":", 1)]
     values = [f"{key}={value}" for key, value in zip(images, references, strict=True)]
-    chosen = [argument for value in (*values, *settings) for argument in ("--set", value)]
+    # The tag stays the same when the image changes; without this the pods of a former build would go on.
+    chosen = ["--set-string", f"podAnnotations.build={operator_build()}"]
+    chosen += [argument for value in (*values, *settings) for argument in ("--set", value)]
     cluster.helm("upgrade", "--install", "modelway", str(CHART), "--namespace", SYSTEM, "--create-namespace",
                  "--wait", "--timeout", "120s", *chosen)  # fmt: skip
+
+
+def operator_build() -> str:
+    """A hash of what the operator's image is made of."""
+    digest = hashlib.sha256((ROOT / "constraints.txt").read_bytes())
+    for path in sorted((ROOT / "operator").rglob("*")):
+        if path.suffix == ".py" or path.name == "Dockerfile":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def install_store(cluster: Cluster) -> None:
