@@ -33,20 +33,21 @@ class AuditMark:
                 if event["stage"] == "ResponseComplete":
                     yield event
 
-    def requests(self, user: str = OPERATOR) -> Counter[str]:
-        """``"patch deployments/scale"`` → how often that user asked for it."""
+    def requests(self, user: str = OPERATOR, namespace: str = "") -> Counter[str]:
+        """``"patch deployments/scale"`` → how often that user asked for it, in that namespace or in all."""
         counted: Counter[str] = Counter()
         for event in self.since():
-            if event["user"]["username"].startswith(user):
+            within = not namespace or event.get("objectRef", {}).get("namespace") == namespace
+            if within and event["user"]["username"].startswith(user):
                 counted[request_name(event)] += 1
         return counted
 
-    def writes(self, user: str = OPERATOR) -> Counter[str]:
+    def writes(self, user: str = OPERATOR, namespace: str = "") -> Counter[str]:
         """As ``requests``, writes only, without the leader's leases."""
         return Counter(
             {
                 name: count
-                for name, count in self.requests(user).items()
+                for name, count in self.requests(user, namespace).items()
                 if name.split()[0] in WRITES and not name.endswith(" leases")
             }
         )
