@@ -6,6 +6,7 @@ what a real API server would refuse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from modelway.world import Apply, Child, ContainerState, Delete, Kind, Plan, Pod
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HPA = "kube-controller-manager"
+
+CPU = {"resources": {"requests": {"cpu": "100m"}}}  # what an autoscaler on CPU needs
 
 
 def spec_of(uri: str = "s3://models/digits/1/", **parts: Any) -> dict[str, Any]:
@@ -247,3 +250,18 @@ def kinds(writes: Iterable[Write]) -> list[str]:
         else:
             told.append(f"-{write.kind}/{write.name}")
     return told
+
+
+def settled(spec: dict[str, Any]) -> Cluster:
+    """A cluster in which that spec has come to rest."""
+    cluster = Cluster(spec)
+    cluster.settle()
+    return cluster
+
+
+def short(told: list[str]) -> list[str]:
+    """Hashes as letters, in the order in which they appear."""
+    seen: dict[str, str] = {}
+    return [
+        re.sub(r"(?<=digits-)[0-9a-f]{10}", lambda m: seen.setdefault(m[0], "abcdef"[len(seen)]), line) for line in told
+    ]
