@@ -8,7 +8,7 @@ import pytest
 
 from modelway.manifests import names
 from modelway.world import Kind
-from tests.decide.cluster import CPU, Cluster, kinds, settled, spec_of
+from tests.decide.cluster import CPU, Cluster, fetched, kinds, settled, spec_of
 
 ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/digits/bad/"
 
