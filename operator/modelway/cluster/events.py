@@ -122,7 +122,8 @@ class Recorder:
         name = f"{resource.name}.{uuid.uuid4().hex[:16]}"
         body = orjson.dumps(self._manifest(resource, event, name, now))
         response = await self._api.send("POST", EVENT.path(resource.namespace), None, body, JSON)
-        self._remember(identity, _Series(name, 1, now))
+        if 200 <= response.status < 300:
+            self._remember(identity, _Series(name, 1, now))
         return response.status
 
     def _remember(self, identity: _Identity, series: _Series) -> None:

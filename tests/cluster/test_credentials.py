@@ -1,0 +1,89 @@
+"""Whose identity the operator uses: a kubeconfig's, in each of its forms; what is missing is said."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from modelway.cluster.credentials import NoCredentials, find
+
+
+def kubeconfig(folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None = None) -> dict[str, str]:
+    """An environment whose KUBECONFIG has that user."""
+    path = folder / "config"
+    content = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": cluster or {"server": "http://127.0.0.1:8001/"}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return {"KUBECONFIG": str(path)}
+
+
+def test_a_token_in_the_kubeconfig(tmp_path: Path) -> None:
+    found = find(kubeconfig(tmp_path, {"token": "secret"}))
+    assert (found.server, found.token(), found.tls) == ("http://127.0.0.1:8001", "secret", None)
+
+
+def test_a_token_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from a file\n")
+    assert find(kubeconfig(tmp_path, {"tokenFile": str(tmp_path / "token")})).token() == "from a file"
+
+
+def test_a_credential_plugin(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text(
+        '#!/bin/sh\ncase "$KUBERNETES_EXEC_INFO" in *ExecCredential*) ;; *) exit 3 ;; esac\n'
+        'echo "{\\"status\\": {\\"token\\": \\"$1-$REGION\\"}}"\n'
+    )
+    plugin.chmod(plugin.stat().st_mode | stat.S_IXUSR)
+    spec = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": str(plugin),
+        "args": ["made"],
+        "env": [{"name": "REGION", "value": "north"}],
+    }
+    assert find(kubeconfig(tmp_path, {"exec": spec})).token() == "made-north"
+
+
+def test_a_failing_credential_plugin_is_named(tmp_path: Path) -> None:
+    spec = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / "absent")}
+    with pytest.raises(NoCredentials, match=r"credential plugin '.*absent' failed"):
+        find(kubeconfig(tmp_path, {"exec": spec}))
+
+
+def test_an_unverified_server_is_only_believed_when_the_kubeconfig_says_so(tmp_path: Path) -> None:
+    import ssl
+
+    strict = find(kubeconfig(tmp_path, {}, {"server": "https://127.0.0.1:6443"}))
+    loose = find(kubeconfig(tmp_path, {}, {"server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": True}))
+    assert strict.tls is not None and strict.tls.verify_mode is ssl.CERT_REQUIRED
+    assert loose.tls is not None and loose.tls.verify_mode is ssl.CERT_NONE
+
+
+def test_a_missing_kubeconfig_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NoCredentials, match=r"is no file\. Set KUBECONFIG"):
+        find({"KUBECONFIG": str(tmp_path / "nowhere")})
+
+
+def test_a_context_that_is_not_there_is_said(tmp_path: Path) -> None:
+    environ = kubeconfig(tmp_path, {})
+    path = Path(environ["KUBECONFIG"])
+    path.write_text(path.read_text().replace("current-context: here", "current-context: there"))
+    with pytest.raises(NoCredentials, match="no entry 'there' under contexts"):
+        find(environ)
+
+
+def test_inline_authority_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
+    cluster = {
+        "server": "https://127.0.0.1:6443",
+        "certificate-authority-data": base64.b64encode(b"nonsense").decode(),
+    }
+    with pytest.raises(OSError):
+        find(kubeconfig(tmp_path, {}, cluster))
