@@ -1,6 +1,7 @@
-"""Writes what is generated from the resource's models: ``python -m modelway.generate``; ``--check`` only compares.
+"""Writes what is generated from the code: ``python -m modelway.generate``; ``--check`` only compares.
 
-The CRD, the chart's copy of it, and the reference for people. ``tests/contract/`` fails when they drift.
+The CRD, the chart's copy of it, the reference for people, and the picture of an update's stages.
+``tests/contract/`` fails when they drift.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import yaml
 
 from modelway.api.crd import custom_resource_definition
 from modelway.api.reference import reference
+from modelway.decide import diagram
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -33,6 +35,7 @@ def generated() -> dict[str, str]:
         "crds/modeldeployments.modelway.io.yaml": _HEADER + text,
         "helm/modelway/templates/crds.yaml": _template(text),
         "docs/reference/modeldeployment.md": reference(definition),
+        "docs/reference/stages.md": diagram.page(),
     }
 
 
