@@ -1,4 +1,4 @@
-"""The command line: `modelserver serve [PATH]` and `modelserver fetch`; help is made from the settings."""
+"""The command line: `modelserver inspect PATH`, `serve [PATH]` and `fetch`; help is made from the settings."""
 
 import argparse
 import dataclasses
@@ -8,15 +8,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelserver import __version__, termination
-from modelserver.errors import ContainerError
+from modelserver.errors import BadSettings, ContainerError
 from modelserver.settings import FetchSettings, ServeSettings, flag, read
 
 DESCRIPTION = """\
-Serves an ONNX model over HTTP: the Open Inference Protocol v2, and POST /model/predict.
+Serves one ONNX model over HTTP: the Open Inference Protocol v2, and POST /model/predict.
 
-  modelserver serve model.onnx       serve a file (or a folder that holds one) on port 8080
+  modelserver inspect model.onnx     what it is, what it takes and gives, a curl line to try it with
+  modelserver serve model.onnx       serve it (a file, or a folder that holds one) on port 8080
   modelserver fetch                  fill the model directory from MODELSERVER_MODEL_URI, verified
   modelserver serve                  serve what fetch has put there
+"""
+EPILOGUE = """\
+Every setting is a flag (--http-port 9000) and an environment variable (MODELSERVER_HTTP_PORT=9000); the flag wins.
+`modelserver serve --help` lists them with their defaults.
+
+Exit code: 0 done, 1 failed (the last line on stderr says why, and what to do), 2 wrong usage.
+"""
+INSPECT = """\
+Loads the model, runs it once on zeros and tells what it found: datatypes and shapes with the names of open sizes,
+operators, opsets, weights, the digest that `fetch` would record, whether requests can be batched, settings that should
+not be the defaults, and a request that works.
+
+  modelserver inspect model.onnx
+  modelserver inspect model.onnx --json | jq .inputs
+  modelserver inspect model.onnx --request | curl localhost:8080/v2/models/model/infer -d @-
 """
 SERVE = """\
 Loads the model, warms it up, then answers until SIGTERM.
@@ -48,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command, path = given.pop("command"), given.pop("path", None)
     log = Path(given.get("termination_log") or os.environ.get("MODELSERVER_TERMINATION_LOG") or "/dev/termination-log")
     try:
+        if command == "inspect":
+            return _inspect(Path(path or ""), given["as_json"], given["request"])
         if command == "fetch":
             return _fetch(read(FetchSettings, given, os.environ), log)
         return _serve(read(ServeSettings, given, os.environ), path)
@@ -66,6 +84,21 @@ def _fetch(settings: FetchSettings, log: Path) -> int:
     return 0
 
 
+def _inspect(path: Path, as_json: bool, request: bool) -> int:
+    import orjson
+
+    from modelserver import inspect, report
+
+    found = inspect.inspect(path)
+    if request and found.request is None:
+        raise BadSettings(f"A request for {path} would be too long to print. Ask with a client and your own data.")
+    if as_json or request:
+        print(orjson.dumps(found.request if request else found, option=orjson.OPT_INDENT_2 * as_json).decode())
+    else:
+        print(report.text(found), end="")
+    return 0
+
+
 def _serve(settings: ServeSettings, path: str | None) -> int:
     from modelserver.server.lifecycle import serve  # `fetch` must not import onnxruntime or numpy
 
@@ -74,9 +107,13 @@ def _serve(settings: ServeSettings, path: str | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("modelserver", description=DESCRIPTION, formatter_class=formatter)
+    parser = argparse.ArgumentParser("modelserver", description=DESCRIPTION, epilog=EPILOGUE, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"modelserver {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="serve|fetch")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="inspect|serve|fetch")
+    look = commands.add_parser("inspect", description=INSPECT, formatter_class=formatter)
+    look.add_argument("path", metavar="PATH", help="a .onnx or .ort file, a folder that holds one, or what fetch wrote")
+    look.add_argument("--json", dest="as_json", action="store_true", help="everything, as one JSON document")
+    look.add_argument("--request", action="store_true", help="only a request of zeros that the model accepts")
     for command, (settings, description) in MODES.items():
         sub = commands.add_parser(command, description=description, formatter_class=formatter)
         if command == "serve":

@@ -1,0 +1,172 @@
+"""`modelserver inspect`: what a model is, what it takes and gives, and how to serve it, before anything serves it."""
+
+import hashlib
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+from modelserver import example, session, warmup
+from modelserver.artifact import onnx_file, recognise
+from modelserver.artifact.digest import FetchedFile, model_digest
+from modelserver.artifact.directory import CONTENT, open_model
+from modelserver.artifact.disk import DiskSource
+from modelserver.artifact.onnx_file import OnnxFile
+from modelserver.artifact.source import CHUNK_BYTES
+from modelserver.errors import ContainerError, ModelAccessDenied, RequestError
+from modelserver.tensors import FLOATING, TensorSpec
+from modelserver.threads import available
+
+MIB = 1024**2
+RUNS = 5
+DIGITS = 10  # about what a random number takes in JSON, its comma included
+LONGEST_CURL = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """`shape` as the model writes it: numbers, names of open sizes, "?" for those without a name."""
+
+    name: str
+    datatype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Sizes in bytes, `run_seconds` of the fastest of a few runs of zeros, None where no such request was accepted.
+
+    `file` is None for ONNX Runtime's own format, which does not tell operators, opsets and weights.
+    `batchable`: the first axis of each input and output is open, so requests could share one run.
+    """
+
+    path: str
+    name: str
+    digest: str
+    bytes: int
+    file: OnnxFile | None
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    batchable: bool
+    run_seconds: float | None
+    peak_memory_bytes: int
+    settings: dict[str, str]
+    advice: tuple[str, ...]
+    request: dict[str, Any] | None
+    curl: str
+
+
+def inspect(path: Path) -> Report:
+    """Look at a file, a folder or a fetched model directory, load it, run it once. Raises ContainerError."""
+    try:
+        model, recorded = open_model(path)
+        recognise.check(model, str(model))
+        digest, size = _digest(path) if recorded is None else (recorded, _size(path / CONTENT))
+    except PermissionError as problem:
+        raise ModelAccessDenied(f"{problem.filename} may not be read: {problem.strerror}.") from None
+    except ContainerError as problem:  # the same words help at a terminal, where there is no resource
+        raise type(problem)(str(problem).replace("Check spec.model.uri", "Check the path")) from None
+    told = onnx_file.read(model)
+    loaded = session.load(model, available(), None)
+    specs = loaded.signature
+    names = told.dimensions if told else {}
+    seconds, open_size = _run(loaded)
+    name = model.stem if path.is_file() else "model"
+    request = example.infer_request(specs, open_size)
+    batchable = all(spec.shape[:1] == (-1,) for spec in (*specs.inputs, *specs.outputs))
+    return Report(
+        path=str(path),
+        name=name,
+        digest=digest,
+        bytes=size,
+        file=told,
+        inputs=tuple(_tensor(spec, names) for spec in specs.inputs),
+        outputs=tuple(_tensor(spec, names) for spec in specs.outputs),
+        batchable=batchable,
+        run_seconds=seconds,
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        settings=_settings(specs.inputs, seconds, open_size),
+        advice=_advice(told, batchable, seconds),
+        request=request,
+        curl=_curl(name, path, request),
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    """The digest that `fetch` would record, and the size."""
+    listed, folder = DiskSource(path, Path("/"), str(path)).files()
+    files = [FetchedFile(file.path, file.size or 0, _sha256(Path(file.key))) for file in listed]
+    return model_digest(files, folder), sum(file.size for file in files)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _tensor(spec: TensorSpec, names: dict[str, tuple[int | str, ...]]) -> Tensor:
+    named = names.get(spec.name, ())
+    shape = named if len(named) == len(spec.shape) else tuple("?" if size < 0 else size for size in spec.shape)
+    return Tensor(spec.name, spec.datatype.name, shape)
+
+
+def _run(loaded: session.Session) -> tuple[float | None, int | None]:
+    """Seconds of the fastest run of zeros, and what open dimensions were filled with; None where nothing fits."""
+    for open_size in warmup.OPEN_SIZES:
+        inputs = warmup.synthetic(loaded.signature, open_size)
+        try:
+            times = []
+            for _ in range(RUNS):
+                started = perf_counter()
+                loaded.run(inputs, None)
+                times.append(perf_counter() - started)
+        except RequestError:
+            continue
+        return min(times), open_size
+    return None, None
+
+
+def _settings(inputs: Sequence[TensorSpec], seconds: float | None, open_size: int | None) -> dict[str, str]:
+    """Settings that should differ from their defaults for this model."""
+    wanted: dict[str, str] = {}
+    if seconds is None:
+        wanted["MODELSERVER_WARMUP_REQUESTS"] = "0"  # they would all be refused, and readiness would prove nothing
+    row = sum(
+        prod(example.shape_of(spec, open_size)) * (DIGITS if spec.datatype.name in FLOATING else 4) for spec in inputs
+    )
+    if row * 32 > 64 * MIB:  # 32 rows in JSON go beyond MODELSERVER_MAX_BODY_BYTES's default
+        wanted["MODELSERVER_MAX_BODY_BYTES"] = f"{-(-row * 32 // MIB)}Mi"
+    return wanted
+
+
+def _advice(told: OnnxFile | None, batchable: bool, seconds: float | None) -> tuple[str, ...]:
+    """Sentences about what a person could do better."""
+    said = []
+    if not batchable:
+        said.append(
+            "The first axis is not open in each input and output, so requests can't share a run: "
+            "export it with a dynamic batch axis."
+        )
+    if seconds is None:
+        said.append("No request of zeros is accepted, so the server can't warm up: name the open sizes, or fix them.")
+    if told and told.external_data:
+        said.append("Weights lie in other files: give the URI of the folder, not of the file.")
+    return tuple(said)
+
+
+def _curl(name: str, path: Path, request: dict[str, Any] | None) -> str:
+    url = f"localhost:8080/v2/models/{quote(name, safe='')}/infer"
+    if request is not None and len(line := example.curl(url, request)) <= LONGEST_CURL:
+        return line
+    return f"modelserver inspect {path} --request | curl {url} -d @-"
