@@ -1,10 +1,20 @@
 """decode → run → encode, protocol-free: bytes in, bytes out. No sockets, no event loop, no clock in here."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
+from modelserver.errors import MalformedRequest
+from modelserver.inference import Answer, Inference
 from modelserver.protocol import openinference, predict
 from modelserver.session import Session
+from modelserver.tensors import Signature
+
+# A codec's: body, length of its JSON part or None, what answers name (model_name, model_version), what the model takes.
+Decode: TypeAlias = Callable[[bytes, int | None, dict[str, Any], Signature], Inference]
+
+
+CODECS: Mapping[str, Decode] = {"openinference": openinference.decode, "predict": predict.decode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +24,26 @@ class Core:
     name: str
     version: str | None
     session: Session
-    _head: dict[str, Any] = field(init=False)
+    codecs: ClassVar[Mapping[str, Decode]] = CODECS
+    head: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         head = {"model_name": self.name} | ({"model_version": self.version} if self.version else {})
-        object.__setattr__(self, "_head", head)
+        object.__setattr__(self, "head", head)
 
-    def infer(self, body: bytes) -> bytes:
-        """Open Inference Protocol v2, JSON. Raises RequestError."""
-        request = openinference.decode(body, self.session.signature)
-        outputs = self.session.run(request.inputs, request.outputs)
-        return openinference.encode(self._head, request.id, outputs)
+    def decode(self, decode: Decode, body: bytes, json_length: int | None) -> Inference:
+        """A request's bytes as tensors. Raises RequestError."""
+        if json_length is not None and json_length > len(body):
+            raise MalformedRequest(
+                f"Inference-Header-Content-Length is {json_length}, but the whole body has {len(body)} bytes. "
+                "It must be the length of the JSON part, which the raw tensors follow."
+            )
+        return decode(body, json_length, self.head, self.session.signature)
 
-    def predict(self, body: bytes) -> bytes:
-        """The plain way. Raises RequestError."""
-        inputs = predict.decode(body, self.session.signature)
-        return predict.encode(self.session.run(inputs, None))
+    def infer(self, decode: Decode, body: bytes, json_length: int | None = None) -> Answer:
+        """All of it here and now. Raises RequestError."""
+        inference = self.decode(decode, body, json_length)
+        return inference.encode(self.session.run(inference.inputs, inference.outputs))
 
     def metadata(self) -> bytes:
         return openinference.model_metadata(self.name, [self.version] if self.version else [], self.session.signature)

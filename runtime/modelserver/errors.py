@@ -42,6 +42,10 @@ class BodyTooLarge(RequestError):
     """The body is, or says that it is, larger than the limit."""
 
 
+class UnsupportedEncoding(RequestError):
+    """A body under a `Content-Encoding`; nothing is unpacked here, so that a small body can't become a large one."""
+
+
 class ExpectationFailed(RequestError):
     """An `Expect` header other than `100-continue`."""
 
@@ -58,6 +62,10 @@ class Overloaded(RequestError):
     """More requests, bytes or connections than the limits allow; worth trying again soon."""
 
 
+class DeadlineExceeded(RequestError):
+    """The time that the caller gave had passed before the model began with the request."""
+
+
 class InternalError(RequestError):
     """A failure of ours or of ONNX Runtime's that no caller caused."""
 
@@ -70,11 +78,13 @@ STATUS_BY_ERROR: dict[type[RequestError], int] = {
     MethodNotAllowed: 405,
     RequestTimeout: 408,
     BodyTooLarge: 413,
+    UnsupportedEncoding: 415,
     ExpectationFailed: 417,
     HeadTooLarge: 431,
     InternalError: 500,
     NotReady: 503,
     Overloaded: 503,
+    DeadlineExceeded: 504,
 }
 
 RETRY_AFTER_SECONDS = 1  # with every 503: the queue of a tiny model is empty again within a second

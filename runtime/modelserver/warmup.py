@@ -8,7 +8,8 @@ import orjson
 
 from modelserver.core import Core
 from modelserver.errors import ModelFailed, RequestError
-from modelserver.protocol.json_values import Array, jsonable
+from modelserver.inference import Array
+from modelserver.protocol.json_values import jsonable
 from modelserver.tensors import Signature, TensorSpec
 
 INLINE_BELOW_SECONDS = 0.001
@@ -76,7 +77,7 @@ def warm_up(core: Core, requests: int) -> Warmth:
         try:
             body = request_body(signature, inputs)
             for _ in range(requests):
-                core.infer(body)
+                core.infer(core.codecs["openinference"], body)
         except RequestError as refused:
             problem = refused
             continue

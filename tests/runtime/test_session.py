@@ -35,7 +35,7 @@ def infer(one: Core, **inputs: tuple[str, list[int], list[Any]]) -> dict[str, An
         {"name": name, "datatype": datatype, "shape": shape, "data": data}
         for name, (datatype, shape, data) in inputs.items()
     ]
-    answer = json.loads(one.infer(json.dumps({"inputs": entries}).encode()))
+    answer = json.loads(one.infer(one.codecs["openinference"], json.dumps({"inputs": entries}).encode()).body)
     return {output["name"]: output for output in answer["outputs"]}
 
 
@@ -83,7 +83,7 @@ def test_a_classifiers_maps_become_a_tensor(tmp_path: Path) -> None:
     assert outputs["label"]["data"] == [7, 9]
     assert outputs["probabilities"]["shape"] == [2, 2]
     assert outputs["probabilities"]["data"][0] > 0.9
-    plain = json.loads(one.predict(b'{"data": [[5, 0], [0, 5]]}'))
+    plain = json.loads(one.infer(one.codecs["predict"], b'{"data": [[5, 0], [0, 5]]}').body)
     assert plain["predictions"] == [7, 9]
     assert plain["probabilities"][1][1] > 0.9
 

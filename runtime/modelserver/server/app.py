@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from modelserver.errors import RETRY_AFTER_SECONDS, STATUS_BY_ERROR, InternalError, MethodNotAllowed, RequestError
+from modelserver.errors import (
+    RETRY_AFTER_SECONDS,
+    STATUS_BY_ERROR,
+    InternalError,
+    MethodNotAllowed,
+    NotReady,
+    RequestError,
+)
 from modelserver.metrics import Metrics
-from modelserver.server.http1 import JSON
+from modelserver.server.http1 import JSON, JSON_LENGTH
 from modelserver.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from modelserver.core import Core  # imported for real only when the model is loaded: 0.1 s
+    # Imported for real only when the model is loaded: 0.1 s.
+    from modelserver.core import Core
+    from modelserver.inference import Answer
 
 log = logging.getLogger("modelserver")
+LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
+TENSORS = "application/octet-stream"  # the content type of JSON with raw tensors behind it
 
 
 class Reply(NamedTuple):
@@ -31,13 +42,13 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What answers a request: `compute` runs the model (and may be moved to a thread), `answer` is done at once.
+    """What answers a request: the model, spoken to by the `codec` of this name, or `answer`, which is done at once.
 
-    `label` is the request's path in the metrics. Exactly one of `compute` and `answer` is there.
+    `label` is the request's path in the metrics. Exactly one of `codec` and `answer` is there.
     """
 
     label: str
-    compute: Callable[[bytes], bytes] | None = None
+    codec: str | None = None
     answer: Callable[[], Reply] | None = None
 
 
@@ -71,22 +82,42 @@ class App:
         self.draining = True
         self.metrics.gauges |= {"modelserver_ready": 0, "modelserver_draining": 1}
 
-    def compute(self, endpoint: Endpoint, body: bytes) -> Reply:
-        """Run the model, here and now; never raises. May be called from several threads at once."""
-        assert endpoint.compute is not None
+    def infer(self, endpoint: Endpoint, body: bytes, json_length: int | None) -> Reply:
+        """Decode, run and encode, here and now; never raises. May be called from several threads at once."""
         try:
-            return Reply(200, endpoint.compute(body))
-        except RequestError as error:
-            return refusal(error)
-        except Exception:
-            log.exception("A request to %s failed", endpoint.label)
-            return refusal(InternalError("The server failed on this request; its log says why."))
+            core = self.loaded
+            answer = core.infer(core.codecs[endpoint.codec or ""], body, json_length)
+        except Exception as problem:
+            return failure(endpoint.label, problem)
+        return told(answer)
+
+    @property
+    def loaded(self) -> "Core":
+        """The core; raises NotReady before there is one."""
+        if self.core is None:
+            raise NotReady(LOADING.format(name=self.name))
+        return self.core
 
     def count(self, label: str, reply: Reply, started: float) -> None:
         """Metrics of one answer; `started` by `time.perf_counter`."""
         self.metrics.answered(label, reply.status, time.perf_counter() - started)
         if reply.error:
             self.metrics.failed(reply.error)
+
+
+def told(answer: "Answer") -> Reply:
+    """The reply that carries an encoded answer."""
+    if answer.json_length is None:
+        return Reply(200, answer.body)
+    return Reply(200, answer.body, TENSORS, f"{JSON_LENGTH.decode()}: {answer.json_length}\r\n")
+
+
+def failure(label: str, problem: Exception) -> Reply:
+    """The reply to a request that failed: a refusal, or a failure of ours, which the log explains."""
+    if isinstance(problem, RequestError):
+        return refusal(problem)
+    log.error("A request to %s failed", label, exc_info=problem)
+    return refusal(InternalError("The server failed on this request; its log says why."))
 
 
 def refusal(error: RequestError) -> Reply:

@@ -1,12 +1,13 @@
 """The same answers as a plain ASGI application: for other servers, and a surface for tests without sockets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import perf_counter
 from typing import Any
 
-from modelserver.errors import BodyTooLarge
+from modelserver.errors import BodyTooLarge, RequestError
 from modelserver.server.app import App, Endpoint, Reply, refusal
+from modelserver.server.http1 import json_length
 from modelserver.server.routes import Router
 
 Scope = MutableMapping[str, Any]
@@ -30,7 +31,7 @@ class AsgiApp:
             limit = self.app.settings.max_body_bytes
             reply = refusal(BodyTooLarge(f"The body is larger than the limit of {limit} bytes."))
         else:
-            reply = await self._answer(endpoint, body)
+            reply = await self._answer(endpoint, body, scope["headers"])
         self.app.count(endpoint.label, reply, started)
         await send({"type": "http.response.start", "status": reply.status, "headers": self._headers(reply)})
         content = b"" if scope["method"] == "HEAD" else reply.body
@@ -47,12 +48,19 @@ class AsgiApp:
             if not message.get("more_body", False):
                 return bytes(body)
 
-    async def _answer(self, endpoint: Endpoint, body: bytes) -> Reply:
+    async def _answer(self, endpoint: Endpoint, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> Reply:
         if endpoint.answer is not None:
             return endpoint.answer()
+        named: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            named.setdefault(name, []).append(value)
+        try:
+            length = json_length(named)
+        except RequestError as error:
+            return refusal(error)
         if self.app.inline:
-            return self.app.compute(endpoint, body)
-        return await asyncio.to_thread(self.app.compute, endpoint, body)
+            return self.app.infer(endpoint, body, length)
+        return await asyncio.to_thread(self.app.infer, endpoint, body, length)
 
     def _headers(self, reply: Reply) -> list[tuple[bytes, bytes]]:
         headers = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **self.app.headers}

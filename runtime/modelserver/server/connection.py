@@ -201,15 +201,16 @@ class Connection(asyncio.Protocol):
         assert self.current is not None
         endpoint, app = self.current.endpoint, self.acceptor.app
         started = perf_counter()
-        if endpoint.compute is None:
-            assert endpoint.answer is not None
+        if endpoint.answer is not None:
             self._reply(endpoint.label, endpoint.answer(), started)
         elif app.core is None or (app.inline and len(body) <= INLINE_BODY_BYTES):
-            self._reply(endpoint.label, app.compute(endpoint, body), started)
+            self._reply(endpoint.label, app.infer(endpoint, body, self.current.head.json_length), started)
         else:
             self._submit(endpoint, body, started)
 
     def _submit(self, endpoint: Endpoint, body: bytes, started: float) -> None:
+        assert self.current is not None
+
         def done(reply: Reply) -> None:
             self.busy, self.cancel, self.working_bytes = False, None, 0
             half_closed, self.closing = self.closing, False
@@ -222,8 +223,9 @@ class Connection(asyncio.Protocol):
             sentence = f"The server has {limit} requests in flight, its limit. Try again in a second."
             self._reply(endpoint.label, refusal(Overloaded(sentence)), started)
             return
+        app, json_length = self.acceptor.app, self.current.head.json_length
         self.busy, self.working_bytes = True, len(body)
-        self.cancel = workers.submit(lambda: self.acceptor.app.compute(endpoint, body), done)
+        self.cancel = workers.submit(lambda: app.infer(endpoint, body, json_length), done)
 
     def _reply(self, label: str, reply: Reply, started: float, last: bool = False) -> None:
         self.acceptor.app.count(label, reply, started)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import httptools
 
-from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest
+from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest, UnsupportedEncoding
 
 END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -22,19 +22,28 @@ UPGRADE = re.compile(rb"(?i)(?<=\r\n)upgrade(?=[ \t]*:)")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# What the first is to us, the second is to Envoy, and so to the gateways and meshes made of it, which send it unasked.
+TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
+JSON_LENGTH = b"inference-header-content-length"
 LONGEST_CHUNK_LINE = 256
 LARGEST_TRAILER = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request's head. `length` of the body in bytes, None when it comes in chunks."""
+    """A request's head. `length` of the body in bytes, None when it comes in chunks.
+
+    `json_length`: bytes of the body's JSON part, where raw tensors follow (the binary tensor data extension).
+    `timeout`: seconds that the caller gives the request from its last byte on, None for any time.
+    """
 
     method: str
     target: str
     length: int | None
     keep_alive: bool
     expects_continue: bool
+    json_length: int | None = None
+    timeout: float | None = None
 
 
 class _Fields:
@@ -83,7 +92,34 @@ def parse_head(raw: bytes) -> Head:
         length=_body_length(named),
         keep_alive=fields.keep_alive,
         expects_continue=expectation != b"" and version == "1.1",
+        json_length=json_length(named),
+        timeout=timeout(named),
     )
+
+
+def json_length(named: dict[bytes, list[bytes]]) -> int | None:
+    """What the headers (by lower-case name) say of the body's make-up. Raises MalformedRequest, UnsupportedEncoding."""
+    encoding = b",".join(named.get(b"content-encoding", [])).strip().lower()
+    if encoding not in (b"", b"identity"):
+        told = encoding[:40].decode("latin-1")
+        raise UnsupportedEncoding(f"The body came with Content-Encoding {told!r}. Send it uncompressed.")
+    return _number(named, JSON_LENGTH, "the number of bytes that the body's JSON part has")
+
+
+def timeout(named: dict[bytes, list[bytes]]) -> float | None:
+    """The shortest of the caller's `TIMEOUTS`, in seconds; 0 means any time, as to Envoy. Raises MalformedRequest."""
+    given = [_number(named, name, "a whole number of milliseconds") for name in TIMEOUTS]
+    return min((milliseconds / 1000 for milliseconds in given if milliseconds), default=None)
+
+
+def _number(named: dict[bytes, list[bytes]], name: bytes, expected: str) -> int | None:
+    values = named.get(name)
+    if values is None:
+        return None
+    if len(values) != 1 or not values[0].isdigit() or len(values[0]) > 15:
+        told = b", ".join(values)[:40].decode("latin-1")
+        raise MalformedRequest(f"The header {name.decode()} is {told!r}, but it must be {expected}.")
+    return int(values[0])
 
 
 def _body_length(named: dict[bytes, list[bytes]]) -> int | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import orjson
@@ -11,27 +10,9 @@ import orjson
 from modelserver import __version__
 from modelserver.errors import MethodNotAllowed, NotFound, NotReady, RequestError
 from modelserver.metrics import CONTENT_TYPE
-from modelserver.server.app import App, Endpoint, Reply, refusal
+from modelserver.server.app import LOADING, App, Endpoint, Reply, refusal
 
-if TYPE_CHECKING:
-    from modelserver.core import Core
-
-LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
 DRAINING = "The server is stopping; it still answers, but takes itself out of service."
-
-
-def _core(app: App) -> "Core":
-    if app.core is None:
-        raise NotReady(LOADING.format(name=app.name))
-    return app.core
-
-
-def _infer(app: App, body: bytes) -> bytes:
-    return _core(app).infer(body)
-
-
-def _predict(app: App, body: bytes) -> bytes:
-    return _core(app).predict(body)
 
 
 def _live(app: App) -> Reply:
@@ -60,6 +41,10 @@ def _model_ready(app: App) -> Reply:
     return _ready(app)
 
 
+def _v1_models(app: App) -> Reply:
+    return Reply(200, orjson.dumps({"models": [app.name]}))
+
+
 def _metrics(app: App) -> Reply:
     app.metrics.gauges |= app.gauges()
     return Reply(200, app.metrics.render(), CONTENT_TYPE)
@@ -67,12 +52,15 @@ def _metrics(app: App) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`{model}` in a path is the served model, with and without `/versions/{version}`."""
+    """`{model}` in a path is the served model, with and without `/versions/{version}`.
+
+    The model answers where there is a `codec` (a name in `Core.codecs`), the server itself where there is not.
+    """
 
     method: str
     path: str
     answer: Callable[[App], Reply] | None = None
-    run: Callable[[App, bytes], bytes] | None = None
+    codec: str | None = None
 
 
 ROUTES = (
@@ -81,8 +69,10 @@ ROUTES = (
     Route("GET", "/v2/health/ready", answer=_ready),
     Route("GET", "/v2/models/{model}", answer=_model_metadata),
     Route("GET", "/v2/models/{model}/ready", answer=_model_ready),
-    Route("POST", "/v2/models/{model}/infer", run=_infer),
-    Route("POST", "/model/predict", run=_predict),
+    Route("POST", "/v2/models/{model}/infer", codec="openinference"),
+    Route("POST", "/model/predict", codec="predict"),
+    Route("GET", "/v1/models", answer=_v1_models),
+    Route("GET", "/v1/models/{model}", answer=_model_ready),
     Route("GET", "/metrics", answer=_metrics),
 )
 UNKNOWN = "other"  # the metrics' label of every path that is not in the table: paths are the callers' choice
@@ -106,8 +96,8 @@ class Router:
         return [path.replace("{model}", model) for model in models]
 
     def _endpoint(self, route: Route) -> Endpoint:
-        if route.run is not None:
-            return Endpoint(route.path, compute=partial(route.run, self.app))
+        if route.codec is not None:
+            return Endpoint(route.path, codec=route.codec)
         assert route.answer is not None
         return Endpoint(route.path, answer=partial(route.answer, self.app))
 
@@ -127,13 +117,15 @@ class Router:
 
     def _not_found(self, path: str) -> str:
         parts = path.split("/")
-        if parts[1:3] == ["v2", "models"] and len(parts) > 3:
-            if parts[3] != self.app.name:
-                return f"There is no model '{parts[3]}' here; this server has '{self.app.name}'."
+        if parts[1:2] in (["v1"], ["v2"]) and parts[2:3] == ["models"] and len(parts) > 3:
+            model = parts[3] if len(parts) > 4 else parts[3].partition(":")[0]
+            if model != self.app.name:
+                return f"There is no model '{model}' here; this server has '{self.app.name}'."
             if parts[4:5] == ["versions"] and len(parts) > 5:
+                asked = parts[5].partition(":")[0]
                 version = self.app.settings.model_version or self.app.settings.revision
                 has = f"version '{version}'" if version else "no versions; leave out /versions/…"
-                return f"There is no version '{parts[5]}' of '{self.app.name}' here; this server has {has}."
+                return f"There is no version '{asked}' of '{self.app.name}' here; this server has {has}."
         return f"There is nothing at {path}. Infer at /v2/models/{self.app.name}/infer or /model/predict."
 
 
