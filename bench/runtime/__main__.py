@@ -1,111 +1,67 @@
-"""`python -m bench.runtime`: the server against FastAPI on uvicorn, side by side in one run, in under three minutes.
+"""`python -m bench.runtime`: our server against what people use today, side by side in one run.
 
-The figure to trust is CPU per request: the machine's other work shifts latencies, but hardly that. Rounds alternate
-between the servers, so that what the machine does in the meantime meets both; ratios are taken within a round.
+The figure to trust is CPU per request: the machine's other work shifts latencies, but hardly that. Servers share one
+core and clients another; each round goes over all servers, so that what the machine does in the meantime meets them
+all, and ratios are taken within a round. The default run takes under ten minutes once the peers are installed.
 """
 
-import json
-import subprocess
+import argparse
 import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+import time
 
-from bench.runtime import models
-from bench.runtime.figures import anonymous_megabytes, cpu_seconds, pss_megabytes
-from bench.runtime.servers import Server, fastapi_python, started
-
-KINDS = ("modelserver", "fastapi")
-ROUNDS = 7
-COLD_STARTS = 7
-REQUESTS = {"tiny": 4000, "mnist": 1500}
+from bench.runtime import measure, table, targets
+from bench.runtime.catalogue import OURS, PEERS
+from bench.runtime.models import MODELS
+from bench.runtime.servers import cores
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One stretch of load on one server: microseconds of CPU a request, latencies in milliseconds."""
-
-    cpu: float
-    p50: float
-    p99: float
-
-
-def load(server: Server, requests: int) -> Round:
-    before = cpu_seconds(server.pid)
-    command = [sys.executable, "-m", "bench.runtime.client", str(server.port), server.model, str(requests)]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return Round((cpu_seconds(server.pid) - before) / requests * 1e6, told["p50"], told["p99"])
-
-
-def cold_starts(path: Path) -> dict[str, list[float]]:
-    """Wall seconds to the first right answer by kind, and CPU seconds until then by kind + " CPU"."""
-    seconds: dict[str, list[float]] = {f"{kind}{what}": [] for kind in KINDS for what in ("", " CPU")}
-    for turn in range(COLD_STARTS):
-        for kind in KINDS[:: 1 if turn % 2 else -1]:
-            with started(kind, "tiny", path) as server:
-                seconds[f"{kind} CPU"].append(cpu_seconds(server.pid))
-                seconds[kind].append(server.first_answer)
-    return seconds
-
-
-def rounds(model: str, path: Path) -> dict[str, list[Round]]:
-    measured: dict[str, list[Round]] = {kind: [] for kind in KINDS}
-    with started(KINDS[0], model, path) as ours, started(KINDS[1], model, path) as theirs:
-        servers = (ours, theirs)
-        for server in servers:
-            load(server, REQUESTS[model] // 4)  # warm
-        for turn in range(ROUNDS):
-            for server in servers[:: 1 if turn % 2 else -1]:
-                measured[server.kind].append(load(server, REQUESTS[model]))
-    return measured
-
-
-def memory(path: Path) -> dict[str, tuple[float, float]]:
-    """PSS and anonymous megabytes of each server, alone and after load."""
-    told = {}
-    for kind in KINDS:
-        with started(kind, "tiny", path) as server:
-            load(server, 1000)
-            told[kind] = (pss_megabytes(server.pid), anonymous_megabytes(server.pid))
+def arguments(words: list[str]) -> argparse.Namespace:
+    """The command line; ends the process with a sentence where it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench.runtime", description="Our server against its peers.")
+    peers = [name for name in PEERS if name != OURS]
+    parser.add_argument("--peers", default=",".join(peers), help="names with commas between, of %(default)s")
+    parser.add_argument("--models", default=",".join(MODELS), help="names with commas between, of %(default)s")
+    parser.add_argument("--seconds", type=float, default=1.0, help="one server's load in one round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of load over all servers (%(default)s)")
+    parser.add_argument("--starts", type=int, default=3, help="cold starts of each server; 0 for none (%(default)s)")
+    told = parser.parse_args(words)
+    told.peers = _named(parser, "--peers", told.peers, peers)
+    told.models = _named(parser, "--models", told.models, list(MODELS))
+    if told.seconds <= 0 or told.rounds < 1 or told.starts < 0:
+        parser.error("--seconds must be above 0, --rounds at least 1 and --starts at least 0.")
     return told
 
 
-def line(what: str, ours: str, theirs: str, ratio: str = "", target: str = "") -> None:
-    print(f"{what:<40}{ours:>17}{theirs:>17}{ratio:>8}   {target}", flush=True)
+def _named(parser: argparse.ArgumentParser, option: str, given: str, known: list[str]) -> list[str]:
+    names = [name for name in given.split(",") if name]
+    for name in names:
+        if name not in known:
+            parser.error(f"{option} has no '{name}'; there are {', '.join(known)}.")
+    return names
 
 
-def report_load(model: str, path: Path, target: str) -> None:
-    measured = rounds(model, path)
-    ours, theirs = measured["modelserver"], measured["fastapi"]
-    ratio = median(them.cpu / us.cpu for us, them in zip(ours, theirs, strict=True))
-    ours_cpu, theirs_cpu = median(r.cpu for r in ours), median(r.cpu for r in theirs)
-    line(f"{model}, v2 JSON: CPU a request, µs", f"{ours_cpu:.1f}", f"{theirs_cpu:.1f}", f"{ratio:.1f}×", target)
-    command = [sys.executable, "-m", "bench.runtime.bare", str(path), model]
-    bare = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["microseconds"]
-    line("  of it session.run, µs", f"{bare:.1f}", f"{bare:.1f}", "", f"{bare / ours_cpu:.0%} of ours")
-    latency = "must 0.2 / 1, aim 0.15 / 0.5" if model == "tiny" else ""
-    told = [f"{median(r.p50 for r in one):.3f} / {median(r.p99 for r in one):.3f}" for one in (ours, theirs)]
-    line("  p50 / p99 at one connection, ms", told[0], told[1], "", latency)
+def say(what: str) -> None:
+    """Progress, to standard error, where it does not mix with the tables."""
+    print(f"{time.strftime('%H:%M:%S')} {what} …", file=sys.stderr, flush=True)
+
+
+def show(lines: list[str]) -> None:
+    print("\n".join(lines) + "\n", flush=True)
 
 
 def main() -> None:
-    fastapi_python()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = models.write(Path(folder))
-        line("", "modelserver", "FastAPI", "ratio", "target (medians; ratios within rounds)")
-        seconds = {kind: median(times) for kind, times in cold_starts(paths["tiny"]).items()}
-        ratio = f"{seconds['fastapi'] / seconds['modelserver']:.1f}×"
-        ours, theirs = (f"{seconds[kind]:.3f}" for kind in KINDS)
-        line("cold start to first answer, s", ours, theirs, ratio, "must 0.4, aim 0.25")
-        ours, theirs = (f"{seconds[f'{kind} CPU']:.3f}" for kind in KINDS)
-        line("  CPU until then, s", ours, theirs)
-        held = memory(paths["tiny"])
-        for index, what in enumerate(("memory (PSS), MB", "  of it anonymous, MB")):
-            ours, theirs = (f"{held[kind][index]:.1f}" for kind in KINDS)
-            line(what, ours, theirs, "", "" if index else "must 50, aim 40")
-        report_load("tiny", paths["tiny"], "must 5×, aim 8×")
-        report_load("mnist", paths["mnist"], "must 6×, aim 10×")
+    told, on, began = arguments(sys.argv[1:]), cores(), time.monotonic()
+    peers = [PEERS[name] for name in (OURS, *told.peers)]
+    measured = {}
+    for name in told.models:
+        measured[name] = measure.loads(peers, MODELS[name], told.rounds, told.seconds, on, say)
+        show(table.load_lines(measured[name], peers))
+    alone: dict[str, measure.Start | str] = {}
+    if told.starts:
+        alone = measure.starts(peers, MODELS["tiny"], told.starts, told.seconds, on, say)
+        show(table.start_lines(alone, peers))
+    show(table.target_lines(targets.rows(measured, alone)))
+    print(f"medians of {told.rounds} rounds of {told.seconds:g} s; {time.monotonic() - began:.0f} s in all")
 
 
 if __name__ == "__main__":

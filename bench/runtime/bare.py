@@ -1,29 +1,33 @@
-"""What `session.run` alone costs: the same model and input, no server. `python -m bench.runtime.bare PATH MODEL`."""
+"""What `session.run` alone costs, with no server: the limit that no server can pass.
+
+`python -m bench.runtime.bare PATH MODEL SECONDS` prints, as JSON, the microseconds of CPU a run and the answer `y`.
+"""
 
 import json
+import os
 import sys
 import time
-from pathlib import Path
-
-from bench.runtime.models import WIDTHS
-from modelserver.session import load
-from modelserver.threads import available
-
-RUNS = 20_000
 
 
 def main() -> None:
     import numpy as np
+    import onnxruntime
 
-    path, model = Path(sys.argv[1]), sys.argv[2]
-    session = load(path, available(), None)
-    inputs = {"x": np.zeros((1, WIDTHS[model][0]), np.float32)}
-    for _ in range(1000):
-        session.run(inputs, None)
+    from bench.runtime.models import MODELS
+
+    path, model, seconds = sys.argv[1], MODELS[sys.argv[2]], float(sys.argv[3])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    feed = {"x": np.array(model.values(), np.float32).reshape(1, *model.shape)}
+    for _ in range(3):
+        (y,) = session.run(None, feed)
+    runs, until = 0, time.perf_counter() + seconds
     began = time.process_time()
-    for _ in range(RUNS):
-        session.run(inputs, None)
-    print(json.dumps({"microseconds": (time.process_time() - began) / RUNS * 1e6}))
+    while time.perf_counter() < until or not runs:
+        session.run(None, feed)
+        runs += 1
+    print(json.dumps({"microseconds": (time.process_time() - began) / runs * 1e6, "y": y.ravel().tolist()}))
 
 
 if __name__ == "__main__":

@@ -1,63 +1,96 @@
 """The load: one kept-alive connection, one request at a time, as little Python as possible. A process of its own.
 
-`python -m bench.runtime.client PORT MODEL REQUESTS` prints the latencies' p50 and p99 in milliseconds as JSON.
+`python -m bench.runtime.client PORT PID SECONDS FILE` sends the bytes in FILE again and again and prints, as JSON, the
+requests answered, their p50 and p99 in milliseconds, and the CPU seconds that the process tree of PID took meanwhile.
 """
 
 import json
 import socket
 import sys
+from pathlib import Path
 from time import perf_counter
 
-from bench.runtime.models import WIDTHS
+from bench.runtime.figures import cpu_seconds, tree
+
+WARM = 3
+AT_LEAST = 8  # answers in a stretch, however slow: a median of fewer says little
 
 
-def request(model: str) -> bytes:
-    """One Open Inference Protocol request of one row, with the headers of an ordinary client."""
-    width, _ = WIDTHS[model]
-    data = [round(((i * 73) % 997) / 997, 6) for i in range(width)]
-    inputs = [{"name": "x", "shape": [1, width], "datatype": "FP32", "data": data}]
-    body = json.dumps({"id": "42", "inputs": inputs}).encode()
-    head = (
-        f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n"
-        "Accept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+class Refused(Exception):
+    """An answer that is not 200; `status` is its code."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(f"{status} {words}")
+        self.status = status
 
 
-def exchange(client: socket.socket, sent: bytes) -> bytes:
-    """Send and read one whole answer; gives its body."""
-    client.sendall(sent)
-    got = client.recv(262_144)
-    while (end := got.find(b"\r\n\r\n")) < 0:
-        got += client.recv(262_144)
-    head = got[:end].lower()
-    at = head.index(b"content-length:") + 15
-    length = int(head[at : head.find(b"\r\n", at) if head.find(b"\r\n", at) > 0 else None])
-    while len(got) < end + 4 + length:
-        got += client.recv(262_144)
-    if b" 200 " not in got[:16]:
-        raise RuntimeError(got.decode("latin-1"))
-    return got[end + 4 :]
+class Connection:
+    """A connection that is opened anew if the server closes it after an answer, as gunicorn's sync worker does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket = self._open()
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
+
+    def exchange(self, sent: bytes) -> tuple[bytes, bytes]:
+        """Send and read one whole answer; gives its head and its body. Raises Refused, OSError."""
+        connection = self._socket
+        connection.sendall(sent)
+        got = connection.recv(262_144)
+        while (end := got.find(b"\r\n\r\n")) < 0:
+            if not (more := connection.recv(262_144)):
+                raise ConnectionResetError("the server closed the connection without an answer")
+            got += more
+        head = got[:end]
+        lower = head.lower()
+        at = lower.find(b"content-length:")
+        if at < 0:
+            raise Refused(int(head[9:12]), "without Content-Length")
+        stop = lower.find(b"\r\n", at)
+        length = int(lower[at + 15 : stop if stop > 0 else None])
+        while len(got) < end + 4 + length:
+            if not (more := connection.recv(262_144)):
+                raise ConnectionResetError("the server closed the connection inside an answer")
+            got += more
+        if b"connection: close" in lower:
+            connection.close()
+            self._socket = self._open()
+        if b" 200 " not in head[:16]:
+            raise Refused(int(head[9:12]), got[end + 4 :].decode("latin-1")[:200])
+        return head, got[end + 4 :]
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-def connect(port: int) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=30)
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return client
+def percentile(ordered: list[float], percent: int) -> float:
+    """The nearest-rank percentile of ascending numbers."""
+    return ordered[min(len(ordered) - 1, max(0, -(-len(ordered) * percent // 100) - 1))]
 
 
 def main() -> None:
-    port, model, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    sent = request(model)
-    times = []
-    with connect(port) as client:
-        for _ in range(count):
-            began = perf_counter()
-            exchange(client, sent)
-            times.append(perf_counter() - began)
+    port, pid, seconds, sent = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]).read_bytes()
+    connection = Connection(port)
+    for _ in range(WARM):
+        connection.exchange(sent)
+    times: list[float] = []
+    pids = tree(pid)
+    cpu = cpu_seconds(pids)
+    start = now = perf_counter()
+    while now - start < seconds or len(times) < AT_LEAST:
+        began = now
+        connection.exchange(sent)
+        now = perf_counter()
+        times.append(now - began)
+    cpu = cpu_seconds(pids) - cpu
+    connection.close()
     times.sort()
-    print(json.dumps({"p50": times[count // 2] * 1e3, "p99": times[count * 99 // 100] * 1e3}))
+    told = {"requests": len(times), "seconds": now - start, "cpu": cpu}
+    print(json.dumps({**told, "p50": percentile(times, 50) * 1e3, "p99": percentile(times, 99) * 1e3}))
 
 
 if __name__ == "__main__":

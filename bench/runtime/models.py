@@ -1,34 +1,46 @@
-"""The models that are measured: so small that what is measured is the server."""
+"""The models that are measured, as the wire sees them: one FP32 input `x` and one FP32 output `y`, a row at a time."""
 
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
-from onnx import TensorProto as Type
-from onnx import helper
+from bench.runtime.environments import cache, project
 
 
-def linear(width: int, classes: int) -> bytes:
-    """y[N, classes] = x[N, width] · w + b."""
-    weights = [((i * 37) % 101 - 50) / 1000 for i in range(width * classes)]
-    graph = helper.make_graph(
-        [helper.make_node("Gemm", ["x", "w", "b"], ["y"])],
-        "linear",
-        [helper.make_tensor_value_info("x", Type.FLOAT, ["N", width])],
-        [helper.make_tensor_value_info("y", Type.FLOAT, ["N", classes])],
-        [
-            helper.make_tensor("w", Type.FLOAT, [width, classes], weights),
-            helper.make_tensor("b", Type.FLOAT, [classes], [0.0] * classes),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return bytes(model.SerializeToString())
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`shape` is the input's for one row, without the batch axis; `what` says it in words."""
+
+    name: str
+    shape: tuple[int, ...]
+    classes: int
+    what: str
+
+    @property
+    def elements(self) -> int:
+        return prod(self.shape)
+
+    def values(self) -> list[float]:
+        """The row that is sent: the same in each run, numbers of six decimals as clients send them."""
+        return [round(((i * 73) % 997) / 997, 6) for i in range(self.elements)]
 
 
-WIDTHS = {"tiny": (4, 3), "mnist": (784, 10)}
+_ALL = (
+    Model("tiny", (4,), 3, "4 numbers, one matrix product"),
+    Model("mnist", (784,), 10, "784 numbers, one matrix product"),
+    Model("lstm", (16, 8), 4, "16 steps of 8 numbers, an LSTM of 32 units"),
+    Model("resnet50", (3, 224, 224), 1000, "ResNet-50's convolutions with random weights, 102 MB"),
+)
+MODELS = {model.name: model for model in _ALL}
 
 
-def write(folder: Path) -> dict[str, Path]:
-    """Write all models; gives their paths by name."""
-    paths = {name: folder / f"{name}.onnx" for name in WIDTHS}
-    for name, (width, classes) in WIDTHS.items():
-        paths[name].write_bytes(linear(width, classes))
-    return paths
+def written(model: Model) -> Path:
+    """The model's file in the cache, written at first use by a process of its own.
+
+    Of its own, so that the process that measures never maps onnx and NumPy: our server's PSS would profit from it.
+    """
+    path = cache() / "models" / f"{model.name}-1.onnx"  # raise the number when a graph changes
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        project("bench.runtime.graphs", model.name, str(path))
+    return path

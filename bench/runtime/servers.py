@@ -1,105 +1,154 @@
-"""The servers that are compared: each a process of its own, started as people start it."""
+"""Start a server as people start it, wait for its first right answer, and end it with all that it started."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.runtime.client import connect, exchange, request
+from bench.runtime import figures
+from bench.runtime.catalogue import APPS, Peer
+from bench.runtime.client import Connection, Refused
+from bench.runtime.environments import Unavailable, cause, pinned, project, python_of
+from bench.runtime.models import Model, written
+from bench.runtime.wire import WrongAnswer, check, request
 
-ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ("fastapi", "uvicorn[standard]")
-START_LIMIT_SECONDS = 30.0
+START_LIMIT_SECONDS = 60.0
+STOP_LIMIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Where servers and where clients run: cores of their own where there are two."""
+
+    server: int
+    client: int
+
+
+def cores() -> Cores:
+    allowed = sorted(os.sched_getaffinity(0))
+    return Cores(allowed[0], allowed[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`first_answer`: seconds from the start of the process to its first right answer."""
+    """`first_answer` and `start_cpu`: wall and CPU seconds from the start of the process to its first right answer."""
 
-    kind: str
-    model: str
+    peer: Peer
+    model: Model
     pid: int
     port: int
     first_answer: float
+    start_cpu: float
 
 
-def cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "modelway" / "bench-runtime"
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One stretch of load: microseconds of CPU a request, latencies in milliseconds, requests a second."""
+
+    cpu: float
+    p50: float
+    p99: float
+    per_second: float
 
 
-def fastapi_python() -> Path:
-    """The interpreter of a virtual environment with FastAPI, made at first use."""
-    venv = cache() / f"fastapi-{sys.version_info.major}.{sys.version_info.minor}"
-    python, done = venv / "bin/python", venv / "installed"
-    if not done.exists():
-        print("Installing FastAPI into an environment of its own (once) …", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        constraints = ROOT / "constraints.txt"
-        bounds = ["-c", str(constraints)] if constraints.exists() else []
-        install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *bounds]
-        subprocess.run([*install, "onnxruntime", "numpy", *REQUIREMENTS], check=True)
-        done.touch()
-    return python
-
-
-def _command(kind: str, model: str, path: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    shared = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
-    if kind == "modelserver":
-        environment = {**shared, "MODELSERVER_MODEL_NAME": model, "MODELSERVER_DRAIN_SECONDS": "0"}
-        return [sys.executable, "-m", "modelserver", "serve", str(path), "--http-port", str(port)], environment
-    environment = {**shared, "BENCH_MODEL_PATH": str(path), "BENCH_MODEL_NAME": model}
-    folder = str(Path(__file__).parent)
-    uvicorn = [str(fastapi_python()), "-m", "uvicorn", "--app-dir", folder, "fastapi_app:app", "--port", str(port)]
-    return uvicorn, environment
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager
-def started(kind: str, model: str, path: Path) -> Iterator[Server]:
-    """A server of a kind ("modelserver" or "fastapi") whose answer was checked; ended afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command, environment = _command(kind, model, path, port)
-    began = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        answer = _first_answer(process, port, model, began + START_LIMIT_SECONDS)
-        elapsed = time.perf_counter() - began
-        check(answer, model)
-        yield Server(kind, model, process.pid, port, elapsed)
-    finally:
-        process.terminate()
-        process.wait(10)
+def started(peer: Peer, model: Model, reference: list[float], core: int) -> Iterator[Server]:
+    """A server whose JSON answer was checked; ended afterwards. Raises Unavailable with the cause."""
+    python, (port, grpc, metrics) = python_of(peer), free_ports(3)
+    blanks = {"python": python, "bin": python.parent, "port": port, "grpc": grpc, "metrics": metrics}
+    blanks |= {"model": model.name, "path": written(model), "apps": APPS}
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    if peer.requirements:
+        environment |= {"PYTHONPATH": str(APPS), "BENCH_MODEL_NAME": model.name}
+        environment["BENCH_MODEL_PATH"] = str(written(model))
+    environment |= {key: value.format(**blanks) for key, value in peer.environment.items()}
+    command = [word.format(**blanks) for word in peer.command]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as sink:
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                command, env=environment, cwd=folder, stdout=sink, stderr=sink, preexec_fn=pinned(core)
+            )
+        try:
+            head, body = _first_answer(process, port, request(model, "JSON"), began + START_LIMIT_SECONDS)
+            elapsed, cpu = time.perf_counter() - began, figures.cpu_seconds(figures.tree(process.pid))
+            check(head, body, "JSON", model, reference)
+            yield Server(peer, model, process.pid, port, elapsed, cpu)
+        except WrongAnswer as problem:
+            raise Unavailable(f"wrong: {problem}") from None
+        except TimeoutError as problem:
+            raise Unavailable(f"{problem}: {cause(log.read_text(errors='replace'))}") from None
+        finally:
+            _end(process)
 
 
-def _first_answer(process: subprocess.Popen[bytes], port: int, model: str, until: float) -> bytes:
+def _first_answer(process: subprocess.Popen[bytes], port: int, sent: bytes, until: float) -> tuple[bytes, bytes]:
+    last: Exception | None = None
     while time.perf_counter() < until and process.poll() is None:
         try:
-            with connect(port) as client:
-                return exchange(client, request(model))
-        except (ConnectionRefusedError, RuntimeError):  # not listening yet; listening, but still loading (503)
+            connection = Connection(port)
+            try:
+                return connection.exchange(sent)
+            finally:
+                connection.close()
+        except (OSError, Refused) as problem:  # not listening yet; listening, but still loading
+            last = problem
             time.sleep(0.002)
-    raise RuntimeError(f"No answer from {process.args!r} (exit code {process.poll()}).")
+    if process.poll() is not None:
+        raise TimeoutError(f"ended with {process.returncode}")
+    raise TimeoutError(f"no answer in {START_LIMIT_SECONDS:.0f} s, last {last}")
 
 
-def check(answer: bytes, model: str) -> None:
-    """The answer must be right before it may be fast; raises AssertionError."""
-    import numpy as np
-    import onnx
-    from onnx import numpy_helper
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM as Kubernetes sends it, then SIGKILL for what is left of the tree."""
+    family = figures.tree(process.pid)
+    process.terminate()
+    try:
+        process.wait(STOP_LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pid in family[1:]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
-    from bench.runtime.models import WIDTHS, linear
 
-    asked = json.loads(request(model).partition(b"\r\n\r\n")[2])["inputs"][0]["data"]
-    w, b = (numpy_helper.to_array(t) for t in onnx.load_from_string(linear(*WIDTHS[model])).graph.initializer)
-    output = json.loads(answer)["outputs"][0]
-    assert json.loads(answer)["id"] == "42"
-    assert (output["name"], output["datatype"], output["shape"]) == ("y", "FP32", [1, WIDTHS[model][1]])
-    np.testing.assert_allclose(output["data"], np.array(asked, np.float32) @ w + b, rtol=1e-3, atol=1e-5)
+def speaks(server: Server, form: str, reference: list[float]) -> str:
+    """Empty if the server answers rightly in `form`, otherwise why not, in a few words for the table."""
+    connection = Connection(server.port)
+    try:
+        head, body = connection.exchange(request(server.model, form))
+        check(head, body, form, server.model, reference)
+    except Refused as problem:
+        return f"not spoken ({problem.status})"
+    except (WrongAnswer, OSError) as problem:
+        return f"not spoken ({problem})"
+    finally:
+        connection.close()
+    return ""
+
+
+def load(server: Server, sent: Path, seconds: float, core: int) -> Stretch:
+    """One stretch of load with the request that the file `sent` holds. Raises Unavailable."""
+    arguments = (str(server.port), str(server.pid), str(seconds), str(sent))
+    told = json.loads(project("bench.runtime.client", *arguments, core=core))
+    count = told["requests"]
+    return Stretch(told["cpu"] / count * 1e6, told["p50"], told["p99"], count / told["seconds"])

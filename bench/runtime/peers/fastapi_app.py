@@ -5,16 +5,13 @@
 It is meant kindly: an `async` handler (no thread per request), no response model, NumPy's own conversion to lists.
 """
 
-import os
-
 import numpy as np
-import onnxruntime
+import onnx_model
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
 app = FastAPI()
-name = os.environ["BENCH_MODEL_NAME"]
-session = onnxruntime.InferenceSession(os.environ["BENCH_MODEL_PATH"], providers=["CPUExecutionProvider"])
+session = onnx_model.load()
 expected = [argument.name for argument in session.get_inputs()]
 
 
@@ -32,11 +29,11 @@ class InferRequest(BaseModel):
 
 @app.post("/v2/models/{model}/infer")
 async def infer(model: str, request: InferRequest) -> dict[str, object]:
-    if model != name:
+    if model != onnx_model.NAME:
         raise HTTPException(404)
     feed = {t.name: np.array(t.data, dtype=np.float32).reshape(t.shape) for t in request.inputs}
     if sorted(feed) != sorted(expected):
         raise HTTPException(400)
     (y,) = session.run(None, feed)
     output = {"name": "y", "datatype": "FP32", "shape": list(y.shape), "data": y.ravel().tolist()}
-    return {"model_name": name, "id": request.id, "outputs": [output]}
+    return {"model_name": model, "id": request.id, "outputs": [output]}
