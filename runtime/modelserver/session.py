@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 
 from modelserver.errors import ContainerError, InternalError, ModelCorrupt, ModelRejectedInput, ModelUnsupported
-from modelserver.protocol.json_values import Array
+from modelserver.inference import Array
 from modelserver.tensors import BY_ONNX_NAME, Signature, TensorSpec
 from modelserver.threads import Cpus
 

@@ -1,9 +1,14 @@
-"""The datatypes of the Open Inference Protocol, their ONNX names and NumPy types; a model's signature."""
+"""The datatypes of the Open Inference Protocol, their ONNX names and NumPy types; a model's signature.
 
-from collections.abc import Mapping
+BF16 is not one of NumPy's types: its arrays hold the bit patterns as uint16 (`bfloat16.py`).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from modelserver.errors import InvalidTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +16,8 @@ class Datatype:
     """One row of `DATATYPES`.
 
     `code` is the type's letter in `struct`, which is how numbers are checked and packed in one call: it refuses
-    strings, nulls, numbers out of range and fractions in integers. None where JSON has no number for it.
+    strings, nulls, numbers out of range and fractions in integers. None where `struct` has no letter for it.
+    `exact` is the whole number up to which a floating-point type holds every whole number.
     """
 
     name: str
@@ -19,6 +25,7 @@ class Datatype:
     dtype: np.dtype[np.generic]
     code: str | None
     expects: str
+    exact: int | None = None
 
 
 DATATYPES: Mapping[str, Datatype] = {
@@ -33,28 +40,31 @@ DATATYPES: Mapping[str, Datatype] = {
         Datatype("UINT16", "uint16", np.dtype(np.uint16), "H", "whole numbers from 0 to 65535"),
         Datatype("UINT32", "uint32", np.dtype(np.uint32), "I", "whole numbers from 0 to 4294967295"),
         Datatype("UINT64", "uint64", np.dtype(np.uint64), "Q", "whole numbers from 0 to 18446744073709551615"),
-        Datatype("FP16", "float16", np.dtype(np.float16), "e", "numbers from -65504 to 65504, or null for NaN"),
-        Datatype("FP32", "float", np.dtype(np.float32), "f", "numbers from -3.4e38 to 3.4e38, or null for NaN"),
-        Datatype("FP64", "double", np.dtype(np.float64), "d", "numbers, or null for NaN"),
+        Datatype("FP16", "float16", np.dtype(np.float16), "e", "numbers from -65504 to 65504, or null for NaN", 2**11),
+        Datatype("FP32", "float", np.dtype(np.float32), "f", "numbers from -3.4e38 to 3.4e38, or null for NaN", 2**24),
+        Datatype("FP64", "double", np.dtype(np.float64), "d", "numbers, or null for NaN", 2**53),
+        Datatype("BF16", "bfloat16", np.dtype(np.uint16), None, "numbers that bfloat16 holds exactly, or null for NaN"),
         Datatype("BYTES", "string", np.dtype(np.object_), None, "strings"),
     )
 }
 BY_ONNX_NAME: Mapping[str, Datatype] = {row.onnx: row for row in DATATYPES.values()}
-FLOATING = frozenset({"FP16", "FP32", "FP64"})
+FLOATING = frozenset({"FP16", "FP32", "FP64", "BF16"})
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One input or output as the protocols tell it.
 
-    `shape` has -1 for a dimension that the model leaves open. `parts` is how an output that is no tensor becomes
-    one: "tensor", "sequence" (of tensors), "maps" (ZipMap's sequence of maps) or "map".
+    `shape` has -1 for a dimension that the model leaves open. `parts` is how a value that is no tensor becomes
+    one: "tensor", "sequence" (of tensors), "maps" (ZipMap's sequence of maps) or "map". An `optional` input may be
+    left out; an optional output may be missing from an answer.
     """
 
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
     parts: str = "tensor"
+    optional: bool = False
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         if shape == self.shape:
@@ -76,3 +86,10 @@ class Signature:
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_by_name", {spec.name: spec for spec in self.inputs})
         object.__setattr__(self, "output_by_name", {spec.name: spec for spec in self.outputs})
+
+    def require(self, given: Collection[str]) -> None:
+        """Raises InvalidTensor where an input is not among the `given` names and may not be left out."""
+        for spec in self.inputs:
+            if spec.name not in given and not spec.optional:
+                takes = ", ".join(f"'{one.name}'" for one in self.inputs)
+                raise InvalidTensor(f"Input '{spec.name}' is missing; the model takes {takes}.")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelserver.bfloat16 import narrow
 from modelserver.errors import InvalidTensor
-from modelserver.protocol.json_values import flatten, has_booleans, jsonable, non_finite, to_array
+from modelserver.protocol.json_values import flatten, has_booleans, jsonable, non_finite, to_array, writable
 from modelserver.tensors import DATATYPES, TensorSpec
 
 INTEGERS = {
@@ -26,6 +27,18 @@ INTEGERS = {
 }
 
 
+def cut_off(number: float) -> float:
+    """The bfloat16 below: a float32 without the lower half of its bits."""
+    bits = np.float32(number).view(np.uint32) & 0xFFFF0000
+    return float(bits.view(np.float32))
+
+
+def array_of(datatype: str, elements: list[Any]) -> Any:
+    if datatype == "BF16":
+        return narrow(np.array(elements, np.float32))[0]
+    return np.array(elements, dtype=DATATYPES[datatype].dtype)
+
+
 def values(datatype: str) -> st.SearchStrategy[Any]:
     if datatype in INTEGERS:
         return st.integers(*INTEGERS[datatype])
@@ -33,6 +46,8 @@ def values(datatype: str) -> st.SearchStrategy[Any]:
         return st.booleans()
     if datatype == "BYTES":
         return st.text(st.characters(exclude_categories=["Cs"]))
+    if datatype == "BF16":
+        return st.floats(width=32, allow_infinity=False).map(cut_off)
     widths: dict[str, Literal[16, 32, 64]] = {"FP16": 16, "FP32": 32, "FP64": 64}
     return st.floats(width=widths[datatype], allow_infinity=False)
 
@@ -50,8 +65,8 @@ def decoded(datatype: str, text: bytes) -> Any:
 @given(data=st.data())
 def test_what_is_written_is_read_back_equal(datatype: str, data: st.DataObject) -> None:
     elements = data.draw(st.lists(values(datatype), max_size=20))
-    original = np.array(elements, dtype=DATATYPES[datatype].dtype)
-    text = orjson.dumps(jsonable(original, flat=True), option=orjson.OPT_SERIALIZE_NUMPY)
+    original = array_of(datatype, elements)
+    text = orjson.dumps(jsonable(writable(spec(datatype), original), flat=True), option=orjson.OPT_SERIALIZE_NUMPY)
     back = decoded(datatype, text)
     assert back.dtype == original.dtype
     assert back.shape == original.shape
@@ -92,6 +107,20 @@ def test_integers_out_of_range_are_refused_and_others_kept(datatype: str, number
         ("FP32", b'["0.5"]', '"0.5" at position 0'),
         ("FP32", b"[1e39]", "1e+39 at position 0"),
         ("FP16", b"[65520]", "65520 at position 0"),
+        ("FP32", b"[1, 16777217]", "16777217 at position 1"),
+        ("FP32", b"[null, -16777217]", "the nearest that it holds is -16777216"),
+        ("FP16", b"[2049]", "2049 at position 0"),
+        ("FP64", b"[9007199254740993]", "the nearest that it holds is 9007199254740992"),
+        ("FP64", b"[18446744073709551615]", "18446744073709551615 at position 0"),
+        ("INT64", b"[9223372036854775808]", "9223372036854775808 at position 0"),
+        ("INT64", b"[18446744073709551616]", "1.8446744073709552e+19 at position 0"),
+        ("INT8", b"[1.0]", "1.0 at position 0"),
+        ("BF16", b"[0.5, 0.1]", "0.1 at position 1"),
+        ("BF16", b"[257]", "257 at position 0"),
+        ("BF16", b"[1, 16777217]", "16777217 at position 1"),
+        ("BF16", b"[1e39]", "1e+39 at position 0"),
+        ("BF16", b"[true]", "true at position 0"),
+        ("BF16", b'["1"]', '"1" at position 0'),
         ("FP32", b"[1, [2]]", "list at position 1"),
         ("FP32", b"[null, false]", "false at position 1"),
         ("BOOL", b"[true, 1]", "1 at position 1"),
@@ -110,9 +139,10 @@ def test_misfits_are_told_by_name_value_and_expectation(datatype: str, text: byt
     assert told == "ragged" or datatype in str(refused.value)
 
 
-@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
+@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64", "BF16"])
 def test_null_is_nan_in_both_directions(datatype: str) -> None:
     array = decoded(datatype, b"[1, null]")
+    array = writable(spec(datatype), array)
     assert array[0] == 1
     assert np.isnan(array[1])
     assert json.loads(orjson.dumps(jsonable(array, flat=True), option=orjson.OPT_SERIALIZE_NUMPY)) == [1, None]
@@ -137,5 +167,21 @@ def test_absurdly_deep_nesting_is_refused() -> None:
     deep: list[Any] = [1]
     for _ in range(40):
         deep = [deep]
-    with pytest.raises(InvalidTensor):
+    with pytest.raises(InvalidTensor, match="more than 32 lists deep"):
         flatten("x", deep)
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_whole_numbers_that_a_float_holds_are_kept_and_decimal_fractions_are_read_to_the_nearest(count: int) -> None:
+    for datatype, number in (("FP16", 4096), ("FP32", 2**24 + 2), ("FP64", 2**60), ("FP32", 0.1), ("FP64", 0.1)):
+        expected = np.array([number] * count, DATATYPES[datatype].dtype)
+        assert to_array(spec(datatype), (count,), [number] * count, False).tolist() == expected.tolist()
+
+
+def test_numbers_that_are_too_close_to_zero_become_zero_and_keep_their_sign() -> None:
+    assert decoded("FP32", b"[1e-50, -0.0]").tobytes() == np.array([0.0, -0.0], np.float32).tobytes()
+
+
+def test_among_many_elements_the_one_that_would_be_rounded_is_named() -> None:
+    with pytest.raises(InvalidTensor, match="16777219 at position 700"):
+        to_array(spec("FP32"), (1000,), [0.5] * 700 + [2**24 + 3] + [1] * 299, False)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from modelserver.errors import InvalidTensor, MalformedRequest, RequestError
+from modelserver.inference import Inference
 from modelserver.protocol.openinference import decode, encode, model_metadata
 from modelserver.tensors import DATATYPES, Signature, TensorSpec
 
@@ -26,32 +27,36 @@ def body(*inputs: Any, **more: Any) -> bytes:
     return json.dumps({"inputs": list(inputs), **more}).encode()
 
 
+def read(document: bytes, signature: Signature) -> Inference:
+    return decode(document, None, {"model_name": "m"}, signature)
+
+
 def test_flat_and_nested_data_mean_the_same() -> None:
-    flat = decode(body(entry()), ONE).inputs["x"]
-    nested = decode(body(entry(data=[[1, 2, 3, 4]])), ONE).inputs["x"]
+    flat = read(body(entry()), ONE).inputs["x"]
+    nested = read(body(entry(data=[[1, 2, 3, 4]])), ONE).inputs["x"]
     assert flat.tolist() == nested.tolist() == [[1.0, 2.0, 3.0, 4.0]]
 
 
 def test_a_scalar_and_several_inputs_in_any_order() -> None:
     scalar = {"name": "n", "shape": [], "datatype": "INT64", "data": [5]}
-    request = decode(body(scalar, entry()), TWO)
+    request = read(body(scalar, entry()), TWO)
     assert request.inputs["n"].shape == ()
     assert request.inputs["n"].item() == 5
 
 
 def test_an_empty_batch() -> None:
-    assert decode(body(entry(shape=[0, 4], data=[])), ONE).inputs["x"].shape == (0, 4)
+    assert read(body(entry(shape=[0, 4], data=[])), ONE).inputs["x"].shape == (0, 4)
 
 
 def test_requested_outputs_are_honoured_in_their_order() -> None:
-    request = decode(body(entry(), outputs=[{"name": "label"}, {"name": "y"}]), ONE)
+    request = read(body(entry(), outputs=[{"name": "label"}, {"name": "y"}]), ONE)
     assert request.outputs == (LABEL, Y)
-    assert decode(body(entry(), outputs=[]), ONE).outputs is None
+    assert read(body(entry(), outputs=[]), ONE).outputs is None
 
 
 def test_the_id_comes_back_and_parameters_do_no_harm() -> None:
-    request = decode(body(entry(parameters={"a": True}), id="abc", parameters={"b": 1}), ONE)
-    assert request.id == "abc"
+    request = read(body(entry(parameters={"a": True}), id="abc", parameters={"b": 1}), ONE)
+    assert json.loads(request.encode([]).body)["id"] == "abc"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,8 @@ def test_the_id_comes_back_and_parameters_do_no_harm() -> None:
         (body(entry(shape=[-1, 4])), InvalidTensor, "Input 'x' has no usable 'shape'"),
         (body(entry(shape=[True, 4])), InvalidTensor, "Input 'x' has no usable 'shape'"),
         (body(entry(shape=[2, 4])), InvalidTensor, "4 elements, but its shape [2, 4] takes 8"),
-        (body(entry(shape=[2**62, 4])), InvalidTensor, "elements"),
+        (body(entry(shape=[2**62, 4])), InvalidTensor, "larger than any memory"),
+        (body(entry(shape=[0, 4], data=[[]])), InvalidTensor, "nested as [1, 0]"),
         (body(entry(data=[[1, 2], [3, 4]])), InvalidTensor, "nested as [2, 2]"),
         (body(entry(data=None)), InvalidTensor, "no 'data' list"),
         (body(entry(data={"a": 1})), InvalidTensor, "no 'data' list"),
@@ -90,14 +96,14 @@ def test_the_id_comes_back_and_parameters_do_no_harm() -> None:
 )
 def test_refusals_name_what_came_and_what_was_expected(document: bytes, kind: type[RequestError], told: str) -> None:
     with pytest.raises(kind) as refused:
-        decode(document, ONE)
+        read(document, ONE)
     assert told in str(refused.value)
     assert str(refused.value).endswith(".")
 
 
 def test_an_answer_holds_names_datatypes_shapes_and_flat_data() -> None:
     outputs = [(Y, np.array([[0.1, 2, 3]], np.float32)), (LABEL, np.array(["ä"], object))]
-    assert json.loads(encode({"model_name": "m", "model_version": "1"}, "7", outputs)) == {
+    assert json.loads(encode({"model_name": "m", "model_version": "1"}, "7", (), outputs).body) == {
         "model_name": "m",
         "model_version": "1",
         "id": "7",
@@ -110,7 +116,7 @@ def test_an_answer_holds_names_datatypes_shapes_and_flat_data() -> None:
 
 def test_what_json_cannot_say_is_null_and_counted() -> None:
     outputs = [(Y, np.array([[np.nan, np.inf, 3]], np.float32)), (LABEL, np.array(["null"], object))]
-    told = json.loads(encode({"model_name": "m"}, None, outputs))["outputs"]
+    told = json.loads(encode({"model_name": "m"}, None, (), outputs).body)["outputs"]
     assert told[0]["data"] == [None, None, 3.0]
     assert told[0]["parameters"] == {"non_finite": 2}
     assert "parameters" not in told[1]

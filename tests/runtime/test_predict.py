@@ -1,6 +1,7 @@
 """The plain way: {"data": …} → {"predictions": …}."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +19,16 @@ ONE = Signature((spec("x", "FP32", -1, 2),), (spec("y", "FP32", -1, 3),))
 TWO = Signature((spec("a", "FP32", -1), spec("b", "INT64", -1)), (spec("y", "FP32", -1),))
 
 
+def read(body: bytes, signature: Signature) -> dict[str, Any]:
+    return decode(body, None, {}, signature).inputs
+
+
 def test_one_input_takes_the_array_itself() -> None:
-    assert decode(b'{"data": [[1, 2], [3, 4]]}', ONE)["x"].tolist() == [[1, 2], [3, 4]]
+    assert read(b'{"data": [[1, 2], [3, 4]]}', ONE)["x"].tolist() == [[1, 2], [3, 4]]
 
 
 def test_several_inputs_take_an_object() -> None:
-    inputs = decode(b'{"data": {"a": [0.5], "b": [2]}}', TWO)
+    inputs = read(b'{"data": {"a": [0.5], "b": [2]}}', TWO)
     assert (inputs["a"].tolist(), inputs["b"].tolist()) == ([0.5], [2])
 
 
@@ -31,22 +36,23 @@ def test_several_inputs_take_an_object() -> None:
     ("body", "signature", "told"),
     [
         (b"{}", ONE, 'has no "data"'),
-        (b'{"data": [1, 2]}', ONE, "shape [2], but input 'x' takes [-1, 2]"),
+        (b'{"data": [1, 2]}', ONE, "Input 'x' has shape [2], but the model takes [-1, 2]"),
         (b'{"data": 3}', ONE, "shape [], but"),
         (b'{"data": [["a", "b"]]}', ONE, '"a" at position 0'),
         (b'{"data": [1]}', TWO, '{"data": {"a": [...], "b": [...]}}'),
-        (b'{"data": {"a": [1]}}', TWO, "['a'], but the model takes ['a', 'b']"),
+        (b'{"data": {"a": [1]}}', TWO, "Input 'b' is missing; the model takes 'a', 'b'"),
+        (b'{"data": {"a": [1], "b": [1], "c": [1]}}', TWO, "['a', 'b', 'c'], but the model takes ['a', 'b']"),
     ],
 )
 def test_refusals(body: bytes, signature: Signature, told: str) -> None:
     with pytest.raises(RequestError) as refused:
-        decode(body, signature)
+        read(body, signature)
     assert told in str(refused.value)
 
 
 def test_one_output_is_nested_as_the_model_gave_it() -> None:
     answer = encode([(ONE.outputs[0], np.array([[1, 2, 3]], np.float32))])
-    assert json.loads(answer) == {"predictions": [[1.0, 2.0, 3.0]]}
+    assert json.loads(answer.body) == {"predictions": [[1.0, 2.0, 3.0]]}
 
 
 def test_a_classifier_predicts_labels_and_tells_probabilities() -> None:
@@ -54,9 +60,9 @@ def test_a_classifier_predicts_labels_and_tells_probabilities() -> None:
         (spec("label", "BYTES", -1), np.array(["cat"], object)),
         (spec("p", "FP32", -1, -1, parts="maps"), np.array([[0.25, 0.75]], np.float32)),
     ]
-    assert json.loads(encode(outputs)) == {"predictions": ["cat"], "probabilities": [[0.25, 0.75]]}
+    assert json.loads(encode(outputs).body) == {"predictions": ["cat"], "probabilities": [[0.25, 0.75]]}
 
 
 def test_other_outputs_are_told_by_name() -> None:
     outputs = [(spec("a", "FP32"), np.array(1, np.float32)), (spec("b", "INT64", -1), np.array([2]))]
-    assert json.loads(encode(outputs)) == {"predictions": {"a": 1.0, "b": [2]}}
+    assert json.loads(encode(outputs).body) == {"predictions": {"a": 1.0, "b": [2]}}

@@ -10,13 +10,17 @@ from typing import Any
 import orjson
 
 from modelserver.errors import InvalidTensor, MalformedRequest
-from modelserver.protocol.json_values import Array, flatten, has_booleans, jsonable, to_array
-from modelserver.protocol.openinference import document
+from modelserver.inference import Answer, Array, Inference, Outputs
+from modelserver.protocol.documents import document
+from modelserver.protocol.json_values import flatten, has_booleans, jsonable, to_array, writable
+from modelserver.protocol.shapes import element_count
 from modelserver.tensors import FLOATING, Signature, TensorSpec
 
 
-def decode(body: bytes, signature: Signature) -> dict[str, Array]:
-    """Raises MalformedRequest or InvalidTensor."""
+def decode(body: bytes, json_length: int | None, head: dict[str, Any], signature: Signature) -> Inference:
+    """Raises MalformedRequest or InvalidTensor; there are no raw tensors after this JSON."""
+    if json_length is not None:
+        raise MalformedRequest("Inference-Header-Content-Length is for /v2/models/…/infer; send plain JSON here.")
     request = document(body)
     if "data" not in request:
         raise MalformedRequest('The request has no "data"; it looks like {"data": [[...], ...]}.')
@@ -28,31 +32,39 @@ def decode(body: bytes, signature: Signature) -> dict[str, Array]:
     else:
         wanted = ", ".join(f'"{spec.name}": [...]' for spec in specs)
         raise InvalidTensor(f'The model takes {len(specs)} inputs: send {{"data": {{{wanted}}}}}.')
-    if set(given) != {spec.name for spec in specs}:
+    if not given.keys() <= signature.input_by_name.keys():
         raise InvalidTensor(f"'data' names {sorted(given)}, but the model takes {[spec.name for spec in specs]}.")
+    signature.require(given)
     booleans = has_booleans(body)
-    return {spec.name: _array(spec, given[spec.name], booleans) for spec in specs}
+    inputs = {spec.name: tensor(spec, given[spec.name], booleans) for spec in specs if spec.name in given}
+    return Inference(inputs, None, encode)
 
 
-def _array(spec: TensorSpec, data: Any, booleans: bool) -> Array:
+def tensor(spec: TensorSpec, data: Any, booleans: bool) -> Array:
+    """The nested lists `data`, or one value, as an array; raises InvalidTensor. `booleans`: see `to_array`."""
     elements, shape = flatten(spec.name, data) if type(data) is list else ([data], ())
-    if not spec.accepts(shape):
-        raise InvalidTensor(f"'data' has shape {list(shape)}, but input '{spec.name}' takes {list(spec.shape)}.")
+    if not elements:
+        shape = _empty(spec, shape)
+    element_count(spec, shape)
     return to_array(spec, shape, elements, booleans)
 
 
-def encode(outputs: list[tuple[TensorSpec, Array]]) -> bytes:
+def _empty(spec: TensorSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`[]` says nothing of the further dimensions: they are the model's, and 0 where it leaves them open."""
+    return shape + tuple(max(size, 0) for size in spec.shape[len(shape) :])
+
+
+def encode(outputs: Outputs) -> Answer:
+    """One JSON object; `predictions`, and `probabilities` where a classifier gives them."""
     answer: dict[str, Any]
-    if len(outputs) == 1:
-        answer = {"predictions": jsonable(outputs[0][1], flat=False)}
-    elif len(outputs) == 2 and _is_label(outputs[0][0]) and _is_probabilities(outputs[1][0]):
-        answer = {
-            "predictions": jsonable(outputs[0][1], flat=False),
-            "probabilities": jsonable(outputs[1][1], flat=False),
-        }
+    told = [(spec, jsonable(writable(spec, array), flat=False)) for spec, array in outputs]
+    if len(told) == 1:
+        answer = {"predictions": told[0][1]}
+    elif len(told) == 2 and _is_label(told[0][0]) and _is_probabilities(told[1][0]):
+        answer = {"predictions": told[0][1], "probabilities": told[1][1]}
     else:
-        answer = {"predictions": {spec.name: jsonable(array, flat=False) for spec, array in outputs}}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        answer = {"predictions": {spec.name: values for spec, values in told}}
+    return Answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _is_label(spec: TensorSpec) -> bool:
