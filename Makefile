@@ -52,7 +52,7 @@ format: venv ## let ruff put the code in shape
 bench-runtime: venv ## the server against FastAPI + uvicorn: CPU, latency, memory, cold start
 	@$(PY) -m bench.runtime
 
-bench-operator: venv cluster-up ## the operator with 1,000 ModelDeployments on kwok nodes
+bench-operator: venv cluster-up images ## the operator with 1,000 ModelDeployments on kwok nodes
 	@$(PY) -m bench.operator
 
 clean: ## remove what this checkout built (the cluster's cache is kept)

@@ -9,6 +9,8 @@ The operator runs as a process of this machine with the permissions of the chart
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +22,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=1000, help="how many ModelDeployments; default %(default)s")
     parser.add_argument("--phases", default=",".join(PHASES), help="which to run, in order; default %(default)s")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster is put back
     with tempfile.TemporaryDirectory(prefix="modelway-bench-") as folder:
         bench = Bench(arguments.objects, Path(folder))
         try:

@@ -74,8 +74,9 @@ class Fleet:
         return time.monotonic() - begun
 
     def remove(self) -> None:
-        self.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+        """Waits for the end, while the fake nodes are still there to end their pods."""
         self.client.close()
+        self.cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=300s", timeout=320)
 
 
 def _settled(item: dict[str, Any], version: str) -> bool:

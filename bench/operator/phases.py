@@ -7,6 +7,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,29 @@ class Bench:
     def __init__(self, objects: int, folder: Path) -> None:
         self.cluster: Cluster = current()
         self.folder = folder
-        install_chart(self.cluster, "replicas=0")
-        self.cluster.kwok_up(nodes=max(10, objects // 60))
-        self.kubeconfig = service_account_kubeconfig(self.cluster, folder)
-        self.fleet = Fleet(self.cluster, objects)
         self.objects = objects
+        self.version = 1
         self.started = 0
         self.operators: list[Operator] = []
+        self.undone = ExitStack()  # what puts the cluster back: all of it is tried, also when the run or a part fails
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        self.undone.callback(install_chart, self.cluster, wait=False)
+        install_chart(self.cluster, "replicas=0")
+        self.undone.callback(self.cluster.start_service_proxies)
+        self.undone.callback(self.cluster.kwok_down)
+        self.cluster.kwok_up(nodes=max(10, self.objects // 60))
+        self.kubeconfig = service_account_kubeconfig(self.cluster, self.folder)
+        self.fleet = Fleet(self.cluster, self.objects)
+        self.undone.callback(self.fleet.remove)
+        self.cluster.stop_service_proxies()  # nobody calls the fleet's Services, but two nodes would route each
         self.operator = self.start()
         self.wait_leader(self.operator)
-        self.version = 1
 
     def start(self, identity: str = "") -> Operator:
         """A new process; with ``identity`` that of one that ended, as the kubelet starts a container again."""
@@ -70,9 +84,7 @@ class Bench:
     def close(self) -> None:
         for operator in self.operators:
             operator.stop()
-        self.fleet.remove()
-        self.cluster.kwok_down()
-        install_chart(self.cluster)
+        self.undone.close()
 
 
 def show(title: str, rows: dict[str, Any]) -> None:

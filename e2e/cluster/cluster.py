@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import fake_nodes, images
+from . import fake_nodes, images, service_proxies
 from .commands import ClusterError, run
 from .provider import Provider, choose
 from .settings import programs, state
@@ -110,6 +110,16 @@ class Cluster:
         """Remove the fake nodes and their pods."""
         self._only_local("fake nodes")
         fake_nodes.down()
+
+    def stop_service_proxies(self) -> None:
+        """Stop kube-proxy on all nodes: new Services can't be reached until `start_service_proxies`."""
+        self._only_local("service proxies that can be stopped")
+        service_proxies.stop()
+
+    def start_service_proxies(self) -> None:
+        """Start them again."""
+        self._only_local("service proxies that can be stopped")
+        service_proxies.start()
 
     def _only_local(self, what: str) -> None:
         if self.provider_name != "local":

@@ -71,7 +71,10 @@ def _orphans(names: set[str]) -> str:
     path = '{range .items[*]}{.metadata.namespace}/{.metadata.name} {.spec.nodeName}{"\\n"}{end}'
     lines = kubectl("get", "pods", "--all-namespaces", f"--output=jsonpath={path}").splitlines()
     left = [line.split()[0] for line in lines if line.split()[-1] in names]
-    for pod in left:  # their node is gone, so nobody but us will confirm their end
-        namespace, name = pod.split("/")
-        kubectl("delete", "pod", "--force", "--grace-period=0", "--ignore-not-found", f"-n{namespace}", name)
+    by_namespace: dict[str, list[str]] = {}
+    for namespace, name in (pod.split("/") for pod in left):
+        by_namespace.setdefault(namespace, []).append(name)
+    for namespace, pods in by_namespace.items():  # their node is gone, so nobody but us will confirm their end
+        how = ("--force", "--grace-period=0", "--ignore-not-found", "--wait=false")
+        kubectl("delete", "pod", *how, f"--namespace={namespace}", *pods)
     return ", ".join(left)
