@@ -1,6 +1,7 @@
-"""kopf's handlers: each takes one event into the store and puts the key that it concerns on the queue. Nothing else.
+"""kopf's handlers: each takes one object into the store and puts the key that it concerns on the queue. Nothing else.
 
 The only file that imports kopf, of which we use the watches: list, bookmarks, 410, reconnection, label selectors.
+What handlers see are the listed objects; the events that follow are taken in on their way to kopf (``cluster.lean``).
 Its higher services (causes, diffs, progress, finalizers, peering, posting) are off or replaced by nothing.
 """
 
@@ -16,11 +17,9 @@ import kopf
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory  # not public; see _NoMemories
 
 from modelway.cluster.kinds import SELECTOR, WATCHED, ApiKind
+from modelway.cluster.lean import Inbox
 
 NewSession = Callable[[], aiohttp.ClientSession]
-
-Inbox = Callable[[str, str | None, dict[str, Any]], None]
-"""Called with kind, the watch's word (None: listed) and the object. Must not fail: kopf forgets such an event."""
 
 
 async def watch(

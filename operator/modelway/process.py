@@ -162,7 +162,7 @@ class Process:
                 self._store.relisted = True
 
     def _new_session(self) -> aiohttp.ClientSession:
-        self._session = self._api.new_session(lean_response(self._store.knows, self._hear))
+        self._session = self._api.new_session(lean_response(self._store.knows, self.take_in, self._hear))
         return self._session
 
     async def _end_if_deaf(self) -> None:

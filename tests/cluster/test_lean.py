@@ -1,4 +1,4 @@
-"""What kopf gets to read."""
+"""What becomes of a watch's lines, and what kopf gets to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from modelway.cluster.lean import _LeanStream, lean_line, slim
+from modelway.cluster.lean import _LeanStream, slim, take_line
 from modelway.cluster.records import record_of
 
 META = {
@@ -39,19 +39,37 @@ def test_a_slim_object_makes_the_same_record() -> None:
         assert record_of(slim(whole(), kind), kind) == record_of(whole(), kind)
 
 
-def test_the_echo_of_a_known_version_is_dropped() -> None:
-    line = orjson.dumps({"type": "MODIFIED", "object": deployment()})
-    assert lean_line(line, lambda uid, version, deleted: version <= 7) is None
-    assert lean_line(line, lambda uid, version, deleted: version <= 6) is not None
+def _taken(event: dict[str, Any], known: bool = False) -> tuple[bool, list[tuple[str, str | None]]]:
+    """Whether a line was taken in, and what the inbox was told."""
+    told: list[tuple[str, str | None]] = []
+    line = orjson.dumps(event)
+    taken = take_line(line, lambda uid, version, deleted: known, lambda kind, word, obj: told.append((kind, word)))
+    return taken, told
 
 
-def test_bookmarks_and_errors_stay_as_they_are() -> None:
+def test_an_event_goes_to_the_inbox() -> None:
+    assert _taken({"type": "MODIFIED", "object": deployment()}) == (True, [("Deployment", "MODIFIED")])
+    assert _taken({"type": "DELETED", "object": pod()}) == (True, [("Pod", "DELETED")])
+
+
+def test_the_echo_of_a_known_version_ends_here() -> None:
+    assert _taken({"type": "MODIFIED", "object": deployment()}, known=True) == (True, [])
+
+
+def test_bookmarks_and_errors_are_kopfs() -> None:
     for event in (
         {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "9"}}},
         {"type": "ERROR", "object": {"kind": "Status", "code": 410}},
     ):
-        line = orjson.dumps(event)
-        assert lean_line(line, lambda uid, version, deleted: True) == line + b"\n"
+        assert _taken(event) == (False, [])
+
+
+def test_an_event_that_fails_is_lost_alone() -> None:
+    def poisoned(kind: str, word: str | None, obj: dict[str, Any]) -> None:
+        raise ValueError("not an object as we know them")
+
+    line = orjson.dumps({"type": "MODIFIED", "object": pod()})
+    assert take_line(line, lambda uid, version, deleted: False, poisoned)
 
 
 async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -67,7 +85,12 @@ async def _read(*chunks: bytes) -> tuple[list[Any], int]:
             return _chunks(*chunks)
 
     heard: list[None] = []
-    stream = _LeanStream(Body(), lambda uid, version, deleted: False, lambda: heard.append(None))  # type: ignore[arg-type]
+    stream = _LeanStream(
+        Body(),  # type: ignore[arg-type]
+        lambda uid, version, deleted: False,
+        lambda kind, word, obj: None,
+        lambda: heard.append(None),
+    )
     text = b"".join([chunk async for chunk in stream.iter_chunked(1024)])
     return [orjson.loads(line) for line in text.splitlines()], len(heard)
 

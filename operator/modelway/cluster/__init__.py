@@ -3,7 +3,7 @@
 - ``kinds``        the table of kinds: group, version, plural
 - ``credentials``  whose identity: the pod's service account, or a kubeconfig
 - ``client``       one HTTP session, bytes in and bytes out
-- ``lean``         what kopf gets to read: no echo of our own writes, no managedFields
+- ``lean``         takes in the watches' events on their way to kopf, without the echo of our own writes
 - ``records``      what is kept of an object: fields, not objects
 - ``store``        everything the watches and our own writes have shown, in resourceVersion order
 - ``census``       is the store complete? asked once at start, and after a watch had to start anew

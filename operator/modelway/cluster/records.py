@@ -71,9 +71,18 @@ def _pack_child(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
         meta.get("labels"),
         meta.get("annotations"),
         {key: value for key, value in obj.items() if key not in _NOT_BODY},
-        obj.get("status"),
+        _child_status(obj.get("status") or {}),
         _replicas_owners(meta),
     ]
+
+
+def _child_status(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What decisions read of a child's status. A Deployment's counts of other pods and its reports of progress come a
+    moment before, and each would be a look at which nothing is to be done."""
+    kept = {name: status[name] for name in ("observedGeneration", "readyReplicas") if name in status}
+    if refused := [each for each in status.get("conditions") or () if each.get("type") == "ReplicaFailure"]:
+        kept["conditions"] = [{name: each.get(name) for name in ("type", "status", "message")} for each in refused]
+    return kept
 
 
 def _replicas_owners(meta: Mapping[str, Any]) -> list[str]:
