@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from modelserver.errors import MalformedRequest
 from modelserver.inference import Answer, Inference
-from modelserver.protocol import openinference, predict
+from modelserver.protocol import instances, openinference, predict
 from modelserver.session import Session
 from modelserver.tensors import Signature
 
@@ -14,7 +14,11 @@ from modelserver.tensors import Signature
 Decode: TypeAlias = Callable[[bytes, int | None, dict[str, Any], Signature], Inference]
 
 
-CODECS: Mapping[str, Decode] = {"openinference": openinference.decode, "predict": predict.decode}
+CODECS: Mapping[str, Decode] = {
+    "openinference": openinference.decode,
+    "predict": predict.decode,
+    "instances": instances.decode,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def shape_of(spec: TensorSpec, open_size: int | None = None) -> list[int]:
 
 def infer_request(signature: Signature, open_size: int | None = None) -> dict[str, Any] | None:
     """An Open Inference Protocol request; None if it would hold more than LONGEST elements."""
-    shapes = {spec.name: shape_of(spec, open_size) for spec in signature.inputs}
+    shapes = {spec.name: shape_of(spec, open_size) for spec in signature.required}
     if sum(prod(shape) for shape in shapes.values()) > LONGEST:
         return None
     return {
@@ -40,7 +40,7 @@ def infer_request(signature: Signature, open_size: int | None = None) -> dict[st
                 "shape": shapes[spec.name],
                 "data": [element(spec)] * prod(shapes[spec.name]),
             }
-            for spec in signature.inputs
+            for spec in signature.required
         ]
     }
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime: load a model, tell its signature, run it. The only room that imports onnxruntime."""
+"""ONNX Runtime: load a model, tell its signature, run it. Only this room and `ort_values.py` import onnxruntime."""
 
 import os
 import re
@@ -11,12 +11,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # NumPy's BLAS is never called; its threads and their buffers would cost memory all the same.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
 import onnxruntime
 
+from modelserver import ort_values
 from modelserver.errors import ContainerError, InternalError, ModelCorrupt, ModelRejectedInput, ModelUnsupported
-from modelserver.inference import Array
-from modelserver.tensors import BY_ONNX_NAME, Signature, TensorSpec
+from modelserver.inference import Array, Outputs
+from modelserver.onnx_types import flatten_parts, signature_of
+from modelserver.tensors import TensorSpec
 from modelserver.threads import Cpus
 
 VERSION = str(onnxruntime.__version__)
@@ -33,7 +34,6 @@ LOAD_ERRORS: tuple[tuple[str, type[ContainerError], str], ...] = (
     ),
     (r"", ModelUnsupported, "Check it with onnx.checker.check_model, and export it again"),
 )
-PARTS = re.compile(r"(?P<seq>seq\()?(?P<map>map\((?:int64|string),)?tensor\((?P<type>\w+)\)\)*$")
 
 
 def load(path: Path, cpus: Cpus, threads: int | None) -> "Session":
@@ -67,66 +67,34 @@ def plain(words: str) -> str:
     return words[:500].rstrip(". ")
 
 
-def spec_of(argument: Any) -> TensorSpec:
-    """The TensorSpec of an ONNX input or output; raises ModelUnsupported for what the protocols can't say."""
-    match = PARTS.fullmatch(argument.type.removeprefix("optional(").rstrip(")") + ")")
-    match = match or PARTS.fullmatch(argument.type)
-    datatype = BY_ONNX_NAME.get(match["type"]) if match else None
-    if match is None or datatype is None:
-        raise ModelUnsupported(
-            f"'{argument.name}' is of type {argument.type}, which the served protocols have no datatype for. "
-            f"Cast it in the model to one of {', '.join(BY_ONNX_NAME)}."
-        )
-    if match["map"]:
-        shape, parts = ((-1, -1), "maps") if match["seq"] else ((-1,), "map")
-        return TensorSpec(argument.name, datatype, shape, parts)
-    sizes = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in argument.shape or ())
-    if match["seq"]:
-        return TensorSpec(argument.name, datatype, (-1, *sizes), "sequence")
-    return TensorSpec(argument.name, datatype, sizes)
-
-
-def flatten_parts(spec: TensorSpec, value: Any) -> Array:
-    """One tensor from what an output that is no tensor holds; raises InternalError where there is no such tensor.
-
-    Maps (ZipMap) give their values in the order of their keys, which ONNX Runtime sorts; sequences are stacked.
-    """
-    match spec.parts:
-        case "maps":
-            return np.array([list(row.values()) for row in value], dtype=spec.datatype.dtype)
-        case "map":
-            return np.array(list(value.values()), dtype=spec.datatype.dtype)
-        case "sequence":
-            shapes = {np.shape(part) for part in value}
-            if len(shapes) > 1:
-                raise InternalError(
-                    f"Output '{spec.name}' is a sequence of tensors of several shapes: {sorted(shapes)}."
-                )
-            return np.stack(value) if value else np.zeros((0,), dtype=spec.datatype.dtype)
-    return np.asarray(value, dtype=spec.datatype.dtype)
-
-
 class Session:
     """A loaded model. `run` may be called from several threads at once."""
 
     def __init__(self, session: Any, threads: int) -> None:
         self._run = session.run
         self.threads = threads
-        self.signature = Signature(
-            tuple(spec_of(argument) for argument in session.get_inputs()),
-            tuple(spec_of(argument) for argument in session.get_outputs()),
+        self.signature = signature_of(
+            session.get_inputs(), session.get_overridable_initializers(), session.get_outputs()
         )
         self._all = [spec.name for spec in self.signature.outputs]
+        self._special = session if ort_values.needed_for(self.signature) else None
 
-    def run(self, inputs: dict[str, Array], outputs: tuple[TensorSpec, ...] | None) -> list[tuple[TensorSpec, Array]]:
-        """Run on one array an input; gives the requested outputs, or all. Raises ModelRejectedInput, InternalError."""
+    def run(self, inputs: dict[str, Array], outputs: tuple[TensorSpec, ...] | None) -> Outputs:
+        """Run on one array an input; gives the requested outputs, or all. Raises ModelRejectedInput, InternalError.
+
+        An optional output that the model gave no value is left out.
+        """
         specs = self.signature.outputs if outputs is None else outputs
         try:
-            values = self._run(self._all if outputs is None else [spec.name for spec in specs], inputs)
+            if self._special is not None:
+                values = ort_values.run(self._special, self.signature, specs, inputs)
+            else:
+                values = self._run(self._all if outputs is None else [spec.name for spec in specs], inputs)
         except Exception as problem:  # its exceptions have no common base but Exception
             kind = ModelRejectedInput if type(problem).__name__ == "InvalidArgument" else InternalError
             raise kind(f"The model could not be run on this input: {plain(str(problem))}.") from None
         return [
-            (spec, value if spec.parts == "tensor" and value is not None else flatten_parts(spec, value))
+            (spec, value if spec.parts == "tensor" else flatten_parts(spec, value))
             for spec, value in zip(specs, values, strict=True)
+            if value is not None
         ]

@@ -67,8 +67,11 @@ class TensorSpec:
     optional: bool = False
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape may go in. Of a sequence's tensors ONNX Runtime tells no shape."""
         if shape == self.shape:
             return True
+        if self.parts == "sequence":
+            return shape != ()
         return len(shape) == len(self.shape) and all(
             want in (-1, got) for want, got in zip(self.shape, shape, strict=True)
         )
@@ -76,20 +79,22 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes and gives, in the model's own order."""
+    """What a model takes and gives, in the model's own order; `required` are the inputs that may not be left out."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     input_by_name: Mapping[str, TensorSpec] = field(init=False)
     output_by_name: Mapping[str, TensorSpec] = field(init=False)
+    required: tuple[TensorSpec, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_by_name", {spec.name: spec for spec in self.inputs})
         object.__setattr__(self, "output_by_name", {spec.name: spec for spec in self.outputs})
+        object.__setattr__(self, "required", tuple(spec for spec in self.inputs if not spec.optional))
 
     def require(self, given: Collection[str]) -> None:
         """Raises InvalidTensor where an input is not among the `given` names and may not be left out."""
-        for spec in self.inputs:
-            if spec.name not in given and not spec.optional:
+        for spec in self.required:
+            if spec.name not in given:
                 takes = ", ".join(f"'{one.name}'" for one in self.inputs)
                 raise InvalidTensor(f"Input '{spec.name}' is missing; the model takes {takes}.")

@@ -22,11 +22,16 @@ ONNX_TYPES = {
     "FP32": Type.FLOAT,
     "FP64": Type.DOUBLE,
     "BYTES": Type.STRING,
+    "BF16": Type.BFLOAT16,
 }
 
 
 def model(
-    nodes: Sequence[onnx.NodeProto], inputs: object, outputs: object, initializers: Sequence[onnx.TensorProto] = ()
+    nodes: Sequence[onnx.NodeProto],
+    inputs: object,
+    outputs: object,
+    initializers: Sequence[onnx.TensorProto] = (),
+    opset: int = OPSET,
 ) -> bytes:
     """`inputs` and `outputs`: (name, ONNX type, shape) triples or ready ValueInfoProtos."""
 
@@ -36,7 +41,7 @@ def model(
             for one in given  # type: ignore[attr-defined]
         ]
 
-    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 3)]
+    domains = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
     graph = helper.make_graph(nodes, "test", infos(inputs), infos(outputs), list(initializers))
     made = helper.make_model(graph, opset_imports=domains, ir_version=IR)
     return bytes(made.SerializeToString())
@@ -93,6 +98,58 @@ def sequence() -> bytes:
     node = helper.make_node("SplitToSequence", ["x", "two"], ["parts"], axis=0)
     kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(Type.FLOAT, [2]))
     return model([split, node], [("x", Type.FLOAT, [4])], [helper.make_value_info("parts", kind)])
+
+
+def identity(kind: onnx.TypeProto) -> bytes:
+    """out = in, of any type, sequences and optionals too."""
+    node = helper.make_node("Identity", ["in"], ["out"])
+    return model([node], [helper.make_value_info("in", kind)], [helper.make_value_info("out", kind)], opset=18)
+
+
+def present() -> bytes:
+    """there = whether the optional input x[N] was given."""
+    kind = helper.make_optional_type_proto(helper.make_tensor_type_proto(Type.FLOAT, ["N"]))
+    node = helper.make_node("OptionalHasElement", ["x"], ["there"])
+    return model([node], [helper.make_value_info("x", kind)], [("there", Type.BOOL, [])], opset=18)
+
+
+def with_default() -> bytes:
+    """y = x + w, where w[1] is 5 unless it is given."""
+    five = helper.make_tensor("w", Type.FLOAT, [1], [5.0])
+    inputs = [("x", Type.FLOAT, ["N"]), ("w", Type.FLOAT, [1])]
+    return model([helper.make_node("Add", ["x", "w"], ["y"])], inputs, [("y", Type.FLOAT, ["N"])], initializers=[five])
+
+
+def mapped(key: str) -> bytes:
+    """scores[N, 2] as a sequence of maps with keys of `key` ("int64" or "string")."""
+    keys = {"int64": {"classlabels_int64s": [7, 9]}, "string": {"classlabels_strings": ["cat", "dog"]}}[key]
+    node = helper.make_node("ZipMap", ["scores"], ["out"], domain="ai.onnx.ml", **keys)
+    number = Type.INT64 if key == "int64" else Type.STRING
+    kind = helper.make_map_type_proto(number, helper.make_tensor_type_proto(Type.FLOAT, []))
+    maps = helper.make_value_info("out", helper.make_sequence_type_proto(kind))
+    return model([node], [("scores", Type.FLOAT, ["N", 2])], [maps])
+
+
+def vectorizer() -> bytes:
+    """Takes a map, which no served protocol can carry."""
+    node = helper.make_node("DictVectorizer", ["in"], ["out"], domain="ai.onnx.ml", string_vocabulary=["a", "b"])
+    kind = helper.make_map_type_proto(Type.STRING, helper.make_tensor_type_proto(Type.FLOAT, []))
+    return model([node], [helper.make_value_info("in", kind)], [("out", Type.FLOAT, [None, 2])])
+
+
+def uneven() -> bytes:
+    """parts = x[3] split into tensors of two and one."""
+    split = helper.make_node("Constant", [], ["two"], value=helper.make_tensor("two", Type.INT64, [], [2]))
+    node = helper.make_node("SplitToSequence", ["x", "two"], ["parts"], axis=0)
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(Type.FLOAT, [None]))
+    return model([split, node], [("x", Type.FLOAT, [3])], [helper.make_value_info("parts", kind)])
+
+
+def bfloat16_beside_strings() -> bytes:
+    """Two echoes in one, whose values ONNX Runtime's Python interface can't exchange together."""
+    kinds = {"number": Type.BFLOAT16, "text": Type.STRING}
+    nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in kinds]
+    return model(nodes, [(n, k, ["N"]) for n, k in kinds.items()], [(f"{n}_out", k, ["N"]) for n, k in kinds.items()])
 
 
 def logarithm() -> bytes:

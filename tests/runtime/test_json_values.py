@@ -121,7 +121,7 @@ def test_integers_out_of_range_are_refused_and_others_kept(datatype: str, number
         ("BF16", b"[1e39]", "1e+39 at position 0"),
         ("BF16", b"[true]", "true at position 0"),
         ("BF16", b'["1"]', '"1" at position 0'),
-        ("FP32", b"[1, [2]]", "list at position 1"),
+        ("FP32", b"[1, [2]]", "a JSON array at position 1"),
         ("FP32", b"[null, false]", "false at position 1"),
         ("BOOL", b"[true, 1]", "1 at position 1"),
         ("BOOL", b"[null]", "null at position 0"),

@@ -41,7 +41,7 @@ def test_several_inputs_take_an_object() -> None:
         (b'{"data": [["a", "b"]]}', ONE, '"a" at position 0'),
         (b'{"data": [1]}', TWO, '{"data": {"a": [...], "b": [...]}}'),
         (b'{"data": {"a": [1]}}', TWO, "Input 'b' is missing; the model takes 'a', 'b'"),
-        (b'{"data": {"a": [1], "b": [1], "c": [1]}}', TWO, "['a', 'b', 'c'], but the model takes ['a', 'b']"),
+        (b'{"data": {"a": [1], "b": [1], "c": [1]}}', TWO, "names 'c', but the model takes ['a', 'b']"),
     ],
 )
 def test_refusals(body: bytes, signature: Signature, told: str) -> None:

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from modelserver.core import Core
 from modelserver.errors import (
     ContainerError,
+    InternalError,
+    InvalidTensor,
     ModelCorrupt,
     ModelFailed,
     ModelRejectedInput,
@@ -39,10 +42,12 @@ def infer(one: Core, **inputs: tuple[str, list[int], list[Any]]) -> dict[str, An
     return {output["name"]: output for output in answer["outputs"]}
 
 
+TENSOR = onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, [None])
 SAMPLES: dict[str, list[Any]] = {
     "BOOL": [True, False],
     "BYTES": ["", "grüße", "\x00"],
     "FP16": [0.5, -65504.0, None],
+    "BF16": [0.5, None, 3.140625],
     "FP32": [0.1, None, -3.4e38],
     "FP64": [0.1, 1e300, None],
     "INT64": [-(2**63), 2**63 - 1],
@@ -93,6 +98,66 @@ def test_a_sequence_of_tensors_is_stacked(tmp_path: Path) -> None:
     assert (output["shape"], output["data"]) == ([2, 2], [1.0, 2.0, 3.0, 4.0])
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_sequence_goes_in_and_out_as_a_stack(count: int, tmp_path: Path) -> None:
+    one = core(tmp_path, models.identity(onnx.helper.make_sequence_type_proto(TENSOR)))
+    numbers = [float(n) for n in range(2 * count)]
+    output = infer(one, **{"in": ("FP32", [count, 2], numbers)})["out"]
+    assert output["data"] == numbers
+    assert output["shape"] == ([count, 2] if count else [0])
+
+
+def test_a_sequence_of_unlike_tensors_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(InternalError, match="tensors of several shapes"):
+        infer(core(tmp_path, models.uneven()), x=("FP32", [3], [1, 2, 3]))
+
+
+@pytest.mark.parametrize("key", ["int64", "string"])
+def test_maps_give_their_values_in_the_order_of_their_keys(key: str, tmp_path: Path) -> None:
+    output = infer(core(tmp_path, models.mapped(key)), scores=("FP32", [2, 2], [0.25, 0.75, 1, 0]))["out"]
+    assert (output["shape"], output["data"]) == ([2, 2], [0.25, 0.75, 1.0, 0.0])
+
+
+def test_a_map_that_goes_in_is_a_reason_not_to_serve_the_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnsupported, match=r"Input 'in' is of type map\(string,tensor\(float\)\)"):
+        core(tmp_path, models.vectorizer())
+
+
+def test_an_optional_input_may_be_left_out(tmp_path: Path) -> None:
+    one = core(tmp_path, models.present())
+    assert infer(one)["there"]["data"] == [False]
+    assert infer(one, x=("FP32", [1], [1]))["there"]["data"] == [True]
+    [told] = json.loads(one.metadata())["inputs"]
+    assert told["parameters"] == {"optional": True}
+
+
+def test_an_optional_output_without_a_value_is_left_out(tmp_path: Path) -> None:
+    one = core(tmp_path, models.identity(onnx.helper.make_optional_type_proto(TENSOR)))
+    assert infer(one) == {}
+    assert infer(one, **{"in": ("FP32", [1], [2])})["out"]["data"] == [2.0]
+
+
+def test_an_initializer_that_is_an_input_too_is_its_default(tmp_path: Path) -> None:
+    one = core(tmp_path, models.with_default())
+    assert infer(one, x=("FP32", [1], [1]))["y"]["data"] == [6.0]
+    assert infer(one, x=("FP32", [1], [1]), w=("FP32", [1], [2]))["y"]["data"] == [3.0]
+    plain = one.infer(one.codecs["predict"], b'{"data": [1]}')
+    assert json.loads(plain.body) == {"predictions": [6.0]}
+    with pytest.raises(InvalidTensor, match="Input 'x' is missing"):
+        infer(one, w=("FP32", [1], [2]))
+    assert warm_up(one, 1).run_seconds is not None
+
+
+def test_bfloat16_scalars_and_empty_tensors(tmp_path: Path) -> None:
+    assert infer(core(tmp_path, models.echo("BF16", [])), **{"in": ("BF16", [], [2.5])})["out"]["data"] == [2.5]
+    assert infer(core(tmp_path, models.echo("BF16")), **{"in": ("BF16", [0], [])})["out"]["shape"] == [0]
+
+
+def test_bfloat16_beside_what_cannot_be_exchanged_with_it_is_a_reason_not_to_serve(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnsupported, match="Cast the bfloat16 outputs"):
+        core(tmp_path, models.bfloat16_beside_strings())
+
+
 def test_what_the_model_makes_of_numbers_without_a_logarithm(tmp_path: Path) -> None:
     output = infer(core(tmp_path, models.logarithm()), **{"in": ("FP32", [3], [1, 0, -1])})["out"]
     assert output["data"] == [0.0, None, None]
@@ -119,7 +184,7 @@ def test_models_that_cannot_be_loaded(content: bytes, kind: type[ContainerError]
 def test_warm_up_answers_requests_and_times_a_run(tmp_path: Path) -> None:
     warmth = warm_up(core(tmp_path, models.linear()), 3)
     assert warmth.run_seconds is not None
-    assert warmth.inline
+    assert warmth.sample is not None
     assert warm_up(core(tmp_path, models.linear()), 0).run_seconds is None
 
 

@@ -22,6 +22,7 @@ import orjson
 from modelserver import bfloat16
 from modelserver.errors import InvalidTensor
 from modelserver.inference import Array
+from modelserver.protocol.documents import json_type
 from modelserver.tensors import DATATYPES, FLOATING, Datatype, TensorSpec
 
 
@@ -150,7 +151,7 @@ def _not_taken(spec: TensorSpec, elements: list[Any], position: int, more: str =
 
 def _shown(element: object) -> str:
     if isinstance(element, (list, dict)):
-        return f"a {type(element).__name__}"
+        return f"a JSON {json_type(element)}"
     return (repr(element) if type(element) in (int, float) else orjson.dumps(element).decode())[:60]
 
 

@@ -1,6 +1,7 @@
 """The plain way: POST /model/predict `{"data": [...]}` → `{"predictions": [...]}`, arrays nested as NumPy would.
 
-- One input: `data` is the array. Several: `data` is an object of arrays by input name.
+- One input: `data` is the array. Several: `data` is an object of arrays by input name; inputs that the model has a
+  default for may be left out.
 - One output: `predictions` is the array. A classifier's label and probabilities: `predictions` are the labels and
   `probabilities` stands beside them. Other models with several outputs: `predictions` is an object by output name.
 """
@@ -24,20 +25,28 @@ def decode(body: bytes, json_length: int | None, head: dict[str, Any], signature
     request = document(body)
     if "data" not in request:
         raise MalformedRequest('The request has no "data"; it looks like {"data": [[...], ...]}.')
-    data, specs = request["data"], signature.inputs
-    if len(specs) == 1:
-        given = {specs[0].name: data}
-    elif type(data) is dict:
-        given = data
-    else:
-        wanted = ", ".join(f'"{spec.name}": [...]' for spec in specs)
-        raise InvalidTensor(f'The model takes {len(specs)} inputs: send {{"data": {{{wanted}}}}}.')
-    if not given.keys() <= signature.input_by_name.keys():
-        raise InvalidTensor(f"'data' names {sorted(given)}, but the model takes {[spec.name for spec in specs]}.")
-    signature.require(given)
+    given = by_name(request["data"], '{"data": …}', signature)
     booleans = has_booleans(body)
-    inputs = {spec.name: tensor(spec, given[spec.name], booleans) for spec in specs if spec.name in given}
+    inputs = {spec.name: tensor(spec, given[spec.name], booleans) for spec in signature.inputs if spec.name in given}
     return Inference(inputs, None, encode)
+
+
+def by_name(data: Any, where: str, signature: Signature) -> dict[str, Any]:
+    """The inputs' data by name: an object that says the names, or the data of the only input that must be given.
+
+    `where` is what the data came in, for the InvalidTensor that is raised where names are missing or unknown.
+    """
+    names = [spec.name for spec in signature.inputs]
+    if type(data) is not dict:
+        must = [spec.name for spec in signature.required] or names
+        if len(must) != 1:
+            wanted = ", ".join(f'"{name}": [...]' for name in must)
+            raise InvalidTensor(f"The model takes {len(must)} inputs: send {where.replace('…', f'{{{wanted}}}')}.")
+        return {must[0]: data}
+    if unknown := data.keys() - signature.input_by_name.keys():
+        raise InvalidTensor(f"{where} names {sorted(unknown)[0]!r}, but the model takes {names}.")
+    signature.require(data)
+    return data
 
 
 def tensor(spec: TensorSpec, data: Any, booleans: bool) -> Array:
