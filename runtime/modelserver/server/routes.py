@@ -45,6 +45,25 @@ def _v1_models(app: App) -> Reply:
     return Reply(200, orjson.dumps({"models": [app.name]}))
 
 
+def _page(app: App) -> Reply:
+    if app.core is None:
+        return refusal(NotReady(LOADING.format(name=app.name)))
+    from modelserver.server import page  # nothing that serving needs
+
+    settings = app.settings
+    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=False)
+    return Reply(200, body, page.CONTENT_TYPE, page.HEADERS)
+
+
+def _openapi(app: App) -> Reply:
+    if app.core is None:
+        return refusal(NotReady(LOADING.format(name=app.name)))
+    from modelserver.server import openapi  # nothing that serving needs
+
+    subject = openapi.Subject(app.name, versions(app), app.core.session.signature)
+    return Reply(200, orjson.dumps(openapi.document(subject, ROUTES)))
+
+
 def _metrics(app: App) -> Reply:
     app.metrics.gauges |= app.gauges()
     return Reply(200, app.metrics.render(), CONTENT_TYPE)
@@ -64,6 +83,8 @@ class Route:
 
 
 ROUTES = (
+    Route("GET", "/", answer=_page),
+    Route("GET", "/openapi.json", answer=_openapi),
     Route("GET", "/v2", answer=_server_metadata),
     Route("GET", "/v2/health/live", answer=_live),
     Route("GET", "/v2/health/ready", answer=_ready),
@@ -78,15 +99,19 @@ ROUTES = (
 UNKNOWN = "other"  # the metrics' label of every path that is not in the table: paths are the callers' choice
 
 
+def versions(app: App) -> list[str]:
+    """What may stand behind `/versions/` in a path."""
+    return [version for version in (app.settings.model_version, app.settings.revision) if version]
+
+
 class Router:
     """The routes of one server: exact paths to endpoints."""
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.endpoints: dict[str, dict[str, Endpoint]] = {}
-        versions = [v for v in (app.settings.model_version, app.settings.revision) if v]
         for route in ROUTES:
-            for path in self._paths(route.path, versions):
+            for path in self._paths(route.path, versions(app)):
                 self.endpoints.setdefault(path, {})[route.method] = self._endpoint(route)
 
     def _paths(self, path: str, versions: list[str]) -> list[str]:
