@@ -21,7 +21,6 @@ from modelserver.protocol.shapes import element_count
 from modelserver.tensors import Signature, TensorSpec
 
 PLATFORM = "onnx_onnxv1"
-EXTENSIONS = ("binary_tensor_data",)
 SIZES = {int}
 # Parameters of other servers' extensions that say where data lies or what an answer holds: not to be overlooked.
 REFUSED = ("classification", "shared_memory_region", "sequence_id")
