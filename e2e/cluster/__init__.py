@@ -21,6 +21,7 @@ Where to find what:
     addons          CoreDNS and metrics-server
     teardown        removing all of it, also after a crash
     images          the project's images, built when their inputs changed  → node_images, base_image, buildah, archives
+    service_proxies kube-proxy, stopped while a benchmark runs
     fake_nodes      kwok: thousands of pods for benchmarks
     exclusive       one at a time on this machine
     commands        running programs, bounded waits, errors that say why

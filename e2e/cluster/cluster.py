@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import fake_nodes, images, service_proxies
+from . import fake_nodes, images, local
 from .commands import ClusterError, run
 from .provider import Provider, choose
 from .settings import programs, state
@@ -114,12 +114,12 @@ class Cluster:
     def stop_service_proxies(self) -> None:
         """Stop kube-proxy on all nodes: new Services can't be reached until `start_service_proxies`."""
         self._only_local("service proxies that can be stopped")
-        service_proxies.stop()
+        local.stop_service_proxies()
 
     def start_service_proxies(self) -> None:
         """Start them again."""
         self._only_local("service proxies that can be stopped")
-        service_proxies.start()
+        local.start_service_proxies()
 
     def _only_local(self, what: str) -> None:
         if self.provider_name != "local":

@@ -21,6 +21,7 @@ from . import (
     nodes,
     packages,
     processes,
+    service_proxies,
     teardown,
 )
 from . import certificates as pki
@@ -48,6 +49,7 @@ def up(count: int | None) -> None:
     wanted = {"kubernetes": KUBERNETES_VERSION, "program": str(kube), "nodes": count}
     with alone("cluster"):
         if _recorded() == wanted and not status():
+            start_service_proxies()  # a benchmark that was killed may have left them stopped
             say(f"the cluster is up: {count} nodes, Kubernetes {KUBERNETES_VERSION}")
             return
         if teardown.leftovers():
@@ -172,6 +174,14 @@ def stop_node(name: str) -> None:
 
 def start_node(name: str) -> None:
     nodes.start(_member(name), program(), cgroups.create(node_names()))
+
+
+def stop_service_proxies() -> None:
+    service_proxies.stop(members())
+
+
+def start_service_proxies() -> None:
+    service_proxies.start(members(), program(), cgroups.create(node_names()))
 
 
 def _member(name: str) -> Node:

@@ -3,26 +3,29 @@ writes the rules anew, which takes the CPU that a benchmark wants to measure."""
 
 from __future__ import annotations
 
-from . import cgroups, local, nodes, processes
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import nodes, processes
 from .progress import say
-from .settings import state
+from .settings import Node, state
 
 
-def stop() -> None:
+def stop(members: Sequence[Node]) -> None:
     """Stop them. The rules that they wrote stay, so that what could be reached still can be."""
-    for name in _names():
+    for name in _names(members):
         processes.stop(name)
 
 
-def start() -> None:
-    """Start them again; those that run are left alone."""
-    members, program = local.members(), local.program()
-    group = cgroups.create(local.node_names())
+def start(members: Sequence[Node], program: Path, cgroup: Path) -> None:
+    """Start those that do not run."""
+    if all(processes.pid(name) for name in _names(members)):
+        return
     for node in members:
-        nodes.daemon(node, "kube-proxy", program).start(group)
-    nodes.switch_proxy(program, members[0], state()).start(group)
+        nodes.daemon(node, "kube-proxy", program).start(cgroup)
+    nodes.switch_proxy(program, members[0], state()).start(cgroup)
     say("the service proxies run again")
 
 
-def _names() -> list[str]:
-    return [*(f"{node.name}-kube-proxy" for node in local.members()), "kube-proxy"]
+def _names(members: Sequence[Node]) -> list[str]:
+    return [*(f"{node.name}-kube-proxy" for node in members), "kube-proxy"]

@@ -65,7 +65,7 @@ def settings() -> kopf.OperatorSettings:
     configured.scanning.disabled = True
     configured.peering.standalone = True
     configured.watching.chunk_size = 250  # a page and its objects are all in memory at a time, for eight kinds
-    configured.queueing.idle_timeout = 0.02  # a task, a queue and an object per event until then: 10 kB each
+    configured.queueing.idle_timeout = 0.02  # a task, a queue and an object until then, for each that is listed: 10 kB
     configured.queueing.exit_timeout = 0.2
     configured.process.ultimate_exiting_timeout = 30
     configured.persistence.diffbase_storage = _NoDiffBase()

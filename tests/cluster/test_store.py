@@ -44,6 +44,23 @@ def config_map(version: int, value: str = "1", uid: str = "cm-1", owner: str = "
     }
 
 
+def deployment(version: int, **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "namespace": "models",
+            "name": "digits-1",
+            "uid": "d-1",
+            "resourceVersion": str(version),
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"modelway.io/deployment": "digits"},
+            "ownerReferences": [{"uid": "md-1", "controller": True}],
+        },
+        "spec": {"replicas": 2},
+        "status": status,
+    }
+
+
 def filled() -> Store:
     store = Store()
     store.see("ModelDeployment", None, resource(10))
@@ -149,3 +166,21 @@ def test_events_in_any_order_and_any_number_end_in_the_same_store(
     for word, obj in itertools.chain(order, repeated):
         store.see("ConfigMap", word, obj)
     assert data(store) == ["last"]
+
+
+def test_of_a_deployments_status_only_what_a_decision_reads_is_news() -> None:
+    store = filled()
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    progress = {"type": "Progressing", "status": "True", "message": "has 1 of 2"}
+    told = (
+        ("it has begun", True, {"observedGeneration": 1}),
+        ("pods are counted that are not ready", False, {"observedGeneration": 1, "replicas": 2}),
+        ("progress is reported", False, {"observedGeneration": 1, "replicas": 2, "conditions": [progress]}),
+        ("a pod is ready", True, {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1}),
+        ("a pod is refused", True, {"observedGeneration": 1, "readyReplicas": 1, "conditions": [refused]}),
+        ("and again", False, {"observedGeneration": 1, "readyReplicas": 1, "conditions": [progress, refused]}),
+    )
+    store.see("Deployment", "ADDED", deployment(20))
+    for version, (sentence, news, status) in enumerate(told, start=21):
+        change = store.see("Deployment", "MODIFIED", deployment(version, **status))
+        assert (change is not None) == news, sentence
