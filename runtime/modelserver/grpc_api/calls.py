@@ -1,0 +1,204 @@
+"""The table of calls: every method that is answered, and by what. Runs in the gRPC server's threads."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from modelserver import __version__
+from modelserver.errors import (
+    RETRY_AFTER_SECONDS,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    RequestError,
+)
+from modelserver.grpc_api.status import code_of
+from modelserver.grpc_api.waiting import Gone, execute
+from modelserver.protocol import messages
+from modelserver.protocol.descriptors import ProtoFile
+from modelserver.protocol.messages import PROTO
+from modelserver.server.app import App, Reply, refusal
+
+log = logging.getLogger("modelserver")
+HEALTH = ProtoFile(Path(__file__).with_name("health.proto"))
+SERVICE = "inference.GRPCInferenceService"
+SERVING, NOT_SERVING = 1, 2
+RETRY_LATER = ("grpc-retry-pushback-ms", str(RETRY_AFTER_SECONDS * 1000))  # gRPC's Retry-After
+
+
+def _versions(app: App) -> list[str]:
+    return [version for version in (app.settings.model_version, app.settings.revision) if version]
+
+
+def _find(app: App, name: str, version: str) -> None:
+    """Raises NotFound unless the served model is meant."""
+    if name != app.name:
+        raise NotFound(f"There is no model '{name}' here; this server has '{app.name}'.")
+    versions = _versions(app)
+    if version and version not in versions:
+        has = f"version '{versions[0]}'" if versions else "no versions; leave the version empty"
+        raise NotFound(f"There is no version '{version}' of '{name}' here; this server has {has}.")
+
+
+def _infer(app: App, request: Any, context: grpc.ServicerContext) -> bytes:
+    _find(app, request.model_name, request.model_version)
+    core = app.loaded
+    inference = messages.decode(request, core.head, core.session.signature)
+    return inference.encode(execute(app, inference, context)).body
+
+
+def _server_live(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    return {"live": True}
+
+
+def _server_ready(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    return {"ready": app.ready}
+
+
+def _model_ready(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    _find(app, request.name, request.version)
+    return {"ready": app.ready}
+
+
+def _server_metadata(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    return {"name": "modelserver", "version": __version__}
+
+
+def _model_metadata(app: App, request: Any, context: grpc.ServicerContext) -> bytes:
+    _find(app, request.name, request.version)
+    core = app.loaded
+    versions = [core.version] if core.version else []
+    told: bytes = messages.model_metadata(core.name, versions, core.session.signature).SerializeToString()
+    return told
+
+
+def _repository_index(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    if request.ready and not app.ready:
+        return {}
+    state = "READY" if app.ready else "UNAVAILABLE"
+    return {"models": [{"name": app.name, "version": app.settings.model_version or "", "state": state}]}
+
+
+def _health(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+    if request.service not in ("", SERVICE):
+        raise NotFound(f"There is no service '{request.service}' here; ask for '' or '{SERVICE}'.")
+    return {"status": SERVING if app.ready else NOT_SERVING}
+
+
+Answer = Callable[[App, Any, grpc.ServicerContext], "bytes | dict[str, Any]"]
+ANSWERS: Mapping[str, Answer] = {
+    f"/{SERVICE}/ServerLive": _server_live,
+    f"/{SERVICE}/ServerReady": _server_ready,
+    f"/{SERVICE}/ModelReady": _model_ready,
+    f"/{SERVICE}/ServerMetadata": _server_metadata,
+    f"/{SERVICE}/ModelMetadata": _model_metadata,
+    f"/{SERVICE}/ModelInfer": _infer,
+    f"/{SERVICE}/RepositoryIndex": _repository_index,
+    "/grpc.health.v1.Health/Check": _health,
+}
+UNKNOWN = "grpc other"  # the metrics' label of every method that is not in the table: names are the callers' choice
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table: `label` is the method in the metrics; `request` and `response` are message classes."""
+
+    label: str
+    answer: Answer
+    request: Any
+    response: Any
+
+
+def methods() -> dict[str, Method]:
+    """Every method of the .proto files, by its path."""
+    return {
+        path: Method(f"grpc {path.rpartition('/')[2]}", ANSWERS[path], proto.message(request), proto.message(response))
+        for proto in (PROTO, HEALTH)
+        for path, (request, response) in proto.methods().items()
+    }
+
+
+class Calls:
+    """Answers calls; a grpc.GenericRpcHandler in all but name.
+
+    At most `max_in_flight` inferences are under way; the rest are told to come again.
+    """
+
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
+        self.app, self._loop = app, loop
+        self._methods = methods()
+        self._metadata = tuple(app.headers.items())
+        self._lock = threading.Lock()
+        self.in_flight = 0
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        """What handles a call; asked in the server's own thread, so that waiting for one of the pool's is timed."""
+        method = self._methods.get(handler_call_details.method)
+        arrived = time.perf_counter()
+        if method is None:
+            # As a stream of streams, which every client's call fits: a unary handler would wait for a message.
+            return grpc.stream_stream_rpc_method_handler(partial(self._refuse, handler_call_details.method, arrived))
+        return grpc.unary_unary_rpc_method_handler(partial(self._answer, method, arrived))
+
+    def _refuse(self, path: str, arrived: float, requests: Any, context: grpc.ServicerContext) -> None:
+        offered = ", ".join(known.rpartition("/")[2] for known in self._methods)
+        self._end(
+            UNKNOWN,
+            arrived,
+            MethodNotAllowed(f"{path} is not offered by this server, which answers {offered}.", ""),
+            context,
+        )
+
+    def _answer(self, method: Method, arrived: float, body: bytes, context: grpc.ServicerContext) -> bytes:
+        answer_to = self._infer if method.answer is _infer else method.answer
+        error: RequestError | None = None
+        answer: bytes | dict[str, Any] = b""
+        try:
+            request = messages.parse(method.request, body)
+            answer = answer_to(self.app, request, context)
+        except Gone:
+            return b""
+        except RequestError as problem:
+            error = problem
+        except Exception:
+            log.exception("A call of %s failed", method.label)
+            error = InternalError("The server failed on this request; its log says why.")
+        self._end(method.label, arrived, error, context)
+        return answer if isinstance(answer, bytes) else bytes(method.response(**answer).SerializeToString())
+
+    def _infer(self, app: App, request: Any, context: grpc.ServicerContext) -> bytes:
+        limit = app.settings.max_in_flight
+        with self._lock:  # `+= 1` by several threads would lose some
+            if self.in_flight >= limit:
+                raise Overloaded(f"{limit} calls are under way, which is the limit. Try again in a second.")
+            self.in_flight += 1
+        try:
+            return _infer(app, request, context)
+        finally:
+            with self._lock:
+                self.in_flight -= 1
+
+    def _end(self, label: str, arrived: float, error: RequestError | None, context: grpc.ServicerContext) -> None:
+        """Count the call; then the metadata, and the error if there is one (which leaves by an exception of gRPC's)."""
+        reply = refusal(error) if error is not None else Reply(200, b"")
+        # Where the loop is closed, the drain is over, and nobody will read the numbers again.
+        with suppress(RuntimeError):
+            # The numbers belong to the event loop's thread: a lock would cost HTTP's every request, a call over to it
+            # costs only gRPC's.
+            self._loop.call_soon_threadsafe(self.app.count, label, reply, arrived)
+        if error is None:
+            context.set_trailing_metadata(self._metadata)
+            return
+        late = (RETRY_LATER,) if reply.status == 503 else ()
+        context.set_trailing_metadata((*self._metadata, *late))
+        context.abort(code_of(error), str(error))
