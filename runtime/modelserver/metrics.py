@@ -13,6 +13,7 @@ from pathlib import Path
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Upper bounds in seconds. Fine where a tiny model answers, wide enough for a large one.
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ METRICS: dict[str, Metric] = {
             "histogram",
             "From a request's last byte to its answer's first, by path; waiting for a worker thread included.",
         ),
+        Metric("modelserver_batch_size", "histogram", "Rows of a run behind the queue, of one request or of several."),
+        Metric("modelserver_queue_duration_seconds", "histogram", "How long requests waited for the model to be free."),
         Metric("modelserver_requests_in_flight", "gauge", "Requests that wait for or run in worker threads."),
         Metric("modelserver_connections", "gauge", "Open connections."),
         Metric("modelserver_buffered_bytes", "gauge", "Bytes of unfinished requests held for all connections."),
@@ -50,14 +53,28 @@ METRICS: dict[str, Metric] = {
 }
 
 
+class Histogram:
+    """Counts by upper bound. One writer at a time; a reader may see a sample in the sum and not yet in the counts."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
 class Metrics:
-    """The counts of one server. All numbers are written by the event loop's thread only."""
+    """The counts of one server, written by the event loop's thread; the queue's, by whoever holds its lock."""
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, int], int] = {}
         self.errors: dict[str, int] = {}
-        self.histograms: dict[str, list[int]] = {}
-        self.sums: dict[str, float] = {}
+        self.histograms: dict[str, Histogram] = {}
+        self.batch_rows = Histogram(ROWS)
+        self.queue_seconds = Histogram(BUCKETS)
         self.gauges: dict[str, float] = {"modelserver_ready": 0, "modelserver_draining": 0}
         self.info: dict[str, str] = {}
         self.started = time.time()
@@ -66,12 +83,10 @@ class Metrics:
         """Count one answer; `path` is a label of the routes table."""
         key = (path, status)
         self.requests[key] = self.requests.get(key, 0) + 1
-        buckets = self.histograms.get(path)
-        if buckets is None:
-            buckets = self.histograms[path] = [0] * (len(BUCKETS) + 1)
-            self.sums[path] = 0.0
-        buckets[bisect_left(BUCKETS, seconds)] += 1
-        self.sums[path] += seconds
+        histogram = self.histograms.get(path)
+        if histogram is None:
+            histogram = self.histograms[path] = Histogram(BUCKETS)
+        histogram.observe(seconds)
 
     @property
     def total(self) -> int:
@@ -89,13 +104,25 @@ class Metrics:
             samples["modelserver_requests_total"].append(_sample("", {"path": path, "code": str(status)}, count))
         for kind, count in self.errors.items():
             samples["modelserver_errors_total"].append(_sample("", {"kind": kind}, count))
-        for path, buckets in self.histograms.items():
-            samples["modelserver_request_duration_seconds"].extend(_histogram(path, buckets, self.sums[path]))
+        for path, histogram in self.histograms.items():
+            samples["modelserver_request_duration_seconds"].extend(_histogram({"path": path}, histogram))
+        queued = {"modelserver_batch_size": self.batch_rows, "modelserver_queue_duration_seconds": self.queue_seconds}
+        for name, queue in queued.items():
+            samples[name].extend(_histogram({}, queue))
         if self.info:
             samples["modelserver_model_info"].append(_sample("", self.info, 1))
         for name, value in (self.gauges | _process(self.started)).items():
             samples[name].append(_sample("", {}, value))
         return "".join(_family(METRICS[name], lines) for name, lines in samples.items() if lines).encode()
+
+
+def _histogram(labels: dict[str, str], histogram: Histogram) -> Iterable[str]:
+    cumulative = 0
+    for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+        cumulative += count
+        yield _sample("_bucket", labels | {"le": bound}, cumulative)
+    yield _sample("_sum", labels, histogram.sum)
+    yield _sample("_count", labels, cumulative)
 
 
 def _family(metric: Metric, lines: Iterable[str]) -> str:
@@ -110,15 +137,6 @@ def _sample(suffix: str, labels: dict[str, str], value: float) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _histogram(path: str, buckets: list[int], total: float) -> Iterable[str]:
-    cumulative = 0
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), buckets, strict=True):
-        cumulative += count
-        yield _sample("_bucket", {"path": path, "le": bound}, cumulative)
-    yield _sample("_sum", {"path": path}, total)
-    yield _sample("_count", {"path": path}, cumulative)
 
 
 def _process(started: float) -> dict[str, float]:

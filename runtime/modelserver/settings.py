@@ -101,6 +101,10 @@ class ServeSettings:
     )
     http_host: str = setting("MODELSERVER_HTTP_HOST", str, "", "address to listen on; default: all, IPv4 and IPv6")
     http_port: int = setting("MODELSERVER_HTTP_PORT", whole(0, 65535), 8080, "port to listen on; 0 picks a free one")
+    grpc_port: int = setting(
+        # Off unless asked for: importing gRPC costs every start 0.1 s and every pod 15 MiB.
+        "MODELSERVER_GRPC_PORT", whole(0, 65535), 0, "port for gRPC, on the same address; 0 is off"
+    )
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"
     )
@@ -112,6 +116,17 @@ class ServeSettings:
         one_of("auto", "inline", "thread"),
         "auto",
         "where the model runs: inline (in the event loop), thread, or auto (inline below 1 ms, measured at start)",
+    )
+    batching: str = setting(
+        "MODELSERVER_BATCHING",
+        one_of("auto", "off", "on"),
+        "auto",
+        "run waiting requests as one: auto (where the start-up probe finds it right and worthwhile), off, "
+        "or on (wherever it is right)",
+    )
+    max_batch_size: int = setting("MODELSERVER_MAX_BATCH_SIZE", whole(1, 65536), 32, "rows of one batch")
+    max_queued_bytes: int = setting(
+        "MODELSERVER_MAX_QUEUED_BYTES", size, 256 * MIB, "input tensors that wait for the model (503 beyond)"
     )
     max_body_bytes: int = setting("MODELSERVER_MAX_BODY_BYTES", size, 64 * MIB, "largest request body (413 beyond)")
     max_header_bytes: int = setting("MODELSERVER_MAX_HEADER_BYTES", size, 32 * 1024, "largest head (431 beyond)")

@@ -12,7 +12,6 @@ from modelserver.inference import Array
 from modelserver.protocol.json_values import jsonable
 from modelserver.tensors import Signature, TensorSpec
 
-INLINE_BELOW_SECONDS = 0.001
 PROBE_RUNS = 7
 PROBE_SECONDS = 0.05
 # What the open dimensions after the first are filled with, in turn: convolutions can't take pictures of 1×1.
@@ -21,20 +20,19 @@ OPEN_SIZES = (1, 8, 32, 224, 512)
 
 @dataclass(frozen=True, slots=True)
 class Warmth:
-    """`seconds` spent; median `run_seconds` of `session.run`, None where no synthetic request could be made."""
+    """`seconds` spent; median `run_seconds` of `session.run`, None where no synthetic request could be made.
+
+    `sample`: inputs of one row that the model answers.
+    """
 
     seconds: float
     run_seconds: float | None
     note: str | None = None
-
-    @property
-    def inline(self) -> bool:
-        """Whether the model may run in the event loop: shorter than what handing it to a thread would cost others."""
-        return self.run_seconds is not None and self.run_seconds < INLINE_BELOW_SECONDS
+    sample: dict[str, Array] | None = None
 
 
 def synthetic(signature: Signature, open_size: int) -> dict[str, Array]:
-    """Zeros (false, "") for each input: 1 for an open first dimension, `open_size` for other open ones."""
+    """Zeros (false, "") for each required input: 1 for an open first dimension, `open_size` for other open ones."""
 
     def shape(spec: TensorSpec) -> tuple[int, ...]:
         return tuple(size if size >= 0 else (1 if axis == 0 else open_size) for axis, size in enumerate(spec.shape))
@@ -44,7 +42,7 @@ def synthetic(signature: Signature, open_size: int) -> dict[str, Array]:
             return np.full(shape(spec), "", dtype=object)
         return np.zeros(shape(spec), dtype=spec.datatype.dtype)
 
-    return {spec.name: filled(spec) for spec in signature.inputs}
+    return {spec.name: filled(spec) for spec in signature.required}
 
 
 def request_body(signature: Signature, inputs: dict[str, Array]) -> bytes:
@@ -56,7 +54,7 @@ def request_body(signature: Signature, inputs: dict[str, Array]) -> bytes:
             "shape": inputs[spec.name].shape,
             "data": jsonable(inputs[spec.name], flat=True),
         }
-        for spec in signature.inputs
+        for spec in signature.required
     ]
     return orjson.dumps({"inputs": entries}, option=orjson.OPT_SERIALIZE_NUMPY)
 
@@ -70,7 +68,7 @@ def warm_up(core: Core, requests: int) -> Warmth:
     if requests == 0:
         return Warmth(0.0, None, "no warm-up was asked for")
     signature = core.session.signature
-    doubtful = any(size < 0 for spec in signature.inputs for size in spec.shape[1:])
+    doubtful = any(size < 0 for spec in signature.required for size in spec.shape[1:])
     problem: RequestError | None = None
     for open_size in OPEN_SIZES if doubtful else OPEN_SIZES[:1]:
         inputs = synthetic(signature, open_size)
@@ -81,7 +79,7 @@ def warm_up(core: Core, requests: int) -> Warmth:
         except RequestError as refused:
             problem = refused
             continue
-        return Warmth(perf_counter() - started, _probe(core, inputs))
+        return Warmth(perf_counter() - started, _probe(core, inputs), sample=inputs)
     if not doubtful:
         raise ModelFailed(f"The model loads, but does not answer a request of zeros: {problem}")
     return Warmth(perf_counter() - started, None, f"no synthetic request fits the open dimensions: {problem}")

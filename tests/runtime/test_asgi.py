@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from modelserver.core import Core
+from modelserver.execution.batcher import Batcher, Limits
+from modelserver.execution.choice import Mode
+from modelserver.execution.execution import Execution
 from modelserver.server.app import App
 from modelserver.server.asgi import AsgiApp
 from modelserver.session import load
@@ -17,7 +20,9 @@ from tests.runtime.processes import infer_body
 
 def app(linear_model: Path, inline: bool) -> App:
     one = App(ServeSettings(revision="abc", max_body_bytes=1000), "tiny")
-    one.serve(Core("tiny", None, load(linear_model, Cpus(1.0, 1), None)), inline)
+    session = load(linear_model, Cpus(1.0, 1), None)
+    batcher = Batcher(session.run, Limits(max_rows=8, threads=1, max_waiting=10, max_waiting_bytes=1000))
+    one.serve(Core("tiny", None, session), Execution(session, Mode.INLINE if inline else Mode.BATCHING, batcher))
     return one
 
 

@@ -23,7 +23,8 @@ from modelserver.settings import ServeSettings
 if TYPE_CHECKING:
     # Imported for real only when the model is loaded: 0.1 s.
     from modelserver.core import Core
-    from modelserver.inference import Answer
+    from modelserver.execution.execution import Execution
+    from modelserver.inference import Answer, Inference, Outputs
 
 log = logging.getLogger("modelserver")
 LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
@@ -60,6 +61,7 @@ class App:
         self.name = name
         self.metrics = Metrics()
         self.core: Core | None = None
+        self.execution: Execution | None = None
         self.inline = False
         self.draining = False
         self.headers: dict[str, str] = {}
@@ -73,9 +75,9 @@ class App:
     def ready(self) -> bool:
         return self.core is not None and not self.draining
 
-    def serve(self, core: "Core", inline: bool) -> None:
+    def serve(self, core: "Core", execution: "Execution") -> None:
         """The model is loaded and warm: from now on requests are answered with it."""
-        self.core, self.inline = core, inline
+        self.core, self.execution, self.inline = core, execution, execution.mode == "inline"
         self.metrics.gauges["modelserver_ready"] = 1
 
     def drain(self) -> None:
@@ -90,6 +92,21 @@ class App:
         except Exception as problem:
             return failure(endpoint.label, problem)
         return told(answer)
+
+    def decode(self, endpoint: Endpoint, body: bytes, json_length: int | None) -> "Inference | Reply":
+        """The request as tensors, or the reply that refuses it; never raises."""
+        try:
+            core = self.loaded
+            return core.decode(core.codecs[endpoint.codec or ""], body, json_length)
+        except Exception as problem:
+            return failure(endpoint.label, problem)
+
+    def encode(self, endpoint: Endpoint, inference: "Inference", outputs: "Outputs | RequestError") -> Reply:
+        """What execution made of a request, as the reply; never raises."""
+        try:
+            return refusal(outputs) if isinstance(outputs, RequestError) else told(inference.encode(outputs))
+        except Exception as problem:
+            return failure(endpoint.label, problem)
 
     @property
     def loaded(self) -> "Core":

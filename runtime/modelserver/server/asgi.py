@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from time import perf_counter
-from typing import Any
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Any
 
 from modelserver.errors import BodyTooLarge, RequestError
 from modelserver.server.app import App, Endpoint, Reply, refusal
-from modelserver.server.http1 import json_length
+from modelserver.server.http1 import json_length, timeout
 from modelserver.server.routes import Router
+
+if TYPE_CHECKING:
+    from modelserver.inference import Outputs
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,12 +58,25 @@ class AsgiApp:
         for name, value in headers:
             named.setdefault(name, []).append(value)
         try:
-            length = json_length(named)
+            length, seconds = json_length(named), timeout(named)
         except RequestError as error:
             return refusal(error)
         if self.app.inline:
             return self.app.infer(endpoint, body, length)
-        return await asyncio.to_thread(self.app.infer, endpoint, body, length)
+        deadline = None if seconds is None else monotonic() + seconds
+        return await asyncio.to_thread(self._wait, endpoint, body, length, deadline)
+
+    def _wait(self, endpoint: Endpoint, body: bytes, length: int | None, deadline: float | None) -> Reply:
+        inference = self.app.decode(endpoint, body, length)
+        if isinstance(inference, Reply):
+            return inference
+        assert self.app.execution is not None
+        outputs: Outputs | RequestError
+        try:
+            outputs = self.app.execution.wait(inference, deadline)
+        except RequestError as error:
+            outputs = error
+        return self.app.encode(endpoint, inference, outputs)
 
     def _headers(self, reply: Reply) -> list[tuple[bytes, bytes]]:
         headers = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **self.app.headers}

@@ -14,11 +14,11 @@ from modelserver.server.app import Endpoint, Reply, refusal
 from modelserver.server.heads import Known
 from modelserver.server.http1 import CONTINUE, END_OF_HEAD, Chunks
 from modelserver.server.routes import UNKNOWN
+from modelserver.server.workers import INLINE_BYTES
 
 if TYPE_CHECKING:
     from modelserver.server.acceptor import Acceptor
 
-INLINE_BODY_BYTES = 64 * 1024  # decoding more JSON than this takes longer than a millisecond: off to a thread
 PIPELINE_BYTES = 64 * 1024  # read ahead while a request is being answered
 LINGER_SECONDS = 3.0  # time for a refused client to read why, before its unread bytes reset the connection
 
@@ -203,7 +203,7 @@ class Connection(asyncio.Protocol):
         started = perf_counter()
         if endpoint.answer is not None:
             self._reply(endpoint.label, endpoint.answer(), started)
-        elif app.core is None or (app.inline and len(body) <= INLINE_BODY_BYTES):
+        elif app.core is None or (app.inline and len(body) <= INLINE_BYTES):
             self._reply(endpoint.label, app.infer(endpoint, body, self.current.head.json_length), started)
         else:
             self._submit(endpoint, body, started)
@@ -211,21 +211,20 @@ class Connection(asyncio.Protocol):
     def _submit(self, endpoint: Endpoint, body: bytes, started: float) -> None:
         assert self.current is not None
 
+        at_once = True
+
         def done(reply: Reply) -> None:
             self.busy, self.cancel, self.working_bytes = False, None, 0
             half_closed, self.closing = self.closing, False
             self._reply(endpoint.label, reply, started, last=half_closed)
-            self._advance()
+            if not at_once:  # else whoever called is reading on by itself
+                self._advance()
 
-        workers = self.acceptor.workers
-        if workers.full:
-            limit = self.acceptor.settings.max_in_flight
-            sentence = f"The server has {limit} requests in flight, its limit. Try again in a second."
-            self._reply(endpoint.label, refusal(Overloaded(sentence)), started)
-            return
-        app, json_length = self.acceptor.app, self.current.head.json_length
         self.busy, self.working_bytes = True, len(body)
-        self.cancel = workers.submit(lambda: app.infer(endpoint, body, json_length), done)
+        cancel = self.acceptor.workers.submit(endpoint, body, self.current.head, done)
+        at_once = False
+        if self.busy:
+            self.cancel = cancel
 
     def _reply(self, label: str, reply: Reply, started: float, last: bool = False) -> None:
         self.acceptor.app.count(label, reply, started)

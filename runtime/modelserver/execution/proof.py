@@ -1,0 +1,130 @@
+"""Is each row of a batch answered as if it were alone? Tried at start, with numbers that would show it if not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from modelserver.errors import RequestError
+from modelserver.execution.joining import joined, parted
+from modelserver.inference import Answer, Array, Inference, Outputs
+from modelserver.session import Session
+from modelserver.tensors import Signature, TensorSpec
+
+# Requests of the trial batch: rows, and what their numbers are multiplied with. The sizes differ so that models which
+# scale by the largest number of the whole batch (dynamic quantization) or normalise over it are found out.
+TRIAL = ((1, 0.3), (2, 3.0), (1, 1.0), (4, 0.1))
+SEED = 20_260_601
+# Not bit for bit: ONNX Runtime takes another kernel for one row than for many, which adds in another order. Per
+# element, relative to the largest of the request's answer: about a hundred units in the last place.
+TOLERANCE = {"FP16": 2e-2, "FP32": 2e-5, "FP64": 1e-12}
+TIMED_RUNS = 5
+TIMED_SECONDS = 0.05
+LONGEST_RUN_SECONDS = 0.1  # the trial takes about twenty runs; nobody shall wait for it longer than 2 s at start
+# A model that squares its first axis takes 500 times as long for the trial's eight rows: two are tried before.
+PAIR_AT_MOST, SLACK_SECONDS = 3.0, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`why` not, where not `independent`; else seconds of a run of one row, and of one row in a batch."""
+
+    independent: bool
+    why: str = ""
+    single_seconds: float = 0.0
+    row_seconds: float = 0.0
+
+
+def axis_open(signature: Signature) -> str | None:
+    """None if every input and output has an open first axis of rows; else which has not."""
+    for what, specs in (("input", signature.inputs), ("output", signature.outputs)):
+        for spec in specs:
+            if spec.datatype.name == "BF16":
+                return f"{what} '{spec.name}' is bfloat16, which no trial is made with"
+            if spec.parts not in ("tensor", "maps") or not spec.shape or spec.shape[0] >= 0:
+                return f"{what} '{spec.name}' has no open first axis"
+    return None
+
+
+def prove(session: Session, sample: dict[str, Array] | None, run_seconds: float | None) -> Proof:
+    """`sample` are inputs that the model answers, None if there are none; `run_seconds` is what that takes."""
+    if closed := axis_open(session.signature):
+        return Proof(False, closed)
+    if sample is None or run_seconds is None:
+        return Proof(False, "no synthetic request is known to work")
+    if run_seconds > LONGEST_RUN_SECONDS:
+        return Proof(False, f"one run takes {run_seconds:.1f} s, too long to try batches at start")
+    requests = _requests(session.signature, sample)
+    rows = [rows for rows, _ in TRIAL]
+    try:
+        pair = _first_seconds(lambda: session.run(joined([requests[0], requests[2]]), None))
+        if pair > run_seconds * PAIR_AT_MOST + SLACK_SECONDS:
+            return Proof(False, f"two rows take {pair / run_seconds:.0f} times as long as one")
+        together = session.run(joined(requests), None)
+        shares = parted(together, rows)
+        alone = [session.run(request.inputs, None) for request in requests]
+    except RequestError as refused:
+        return Proof(False, f"a batch of made-up numbers fails: {refused}")
+    for apart, share in zip(alone, shares, strict=True):
+        if different := _different(apart, share):
+            return Proof(False, f"output '{different}' of a row depends on the rows beside it")
+    single = _seconds(lambda: session.run(requests[0].inputs, None))
+    batched = _seconds(lambda: session.run(joined(requests), None))
+    return Proof(True, "", single, batched / sum(rows))
+
+
+def _requests(signature: Signature, sample: dict[str, Array]) -> list[Inference]:
+    random = np.random.default_rng(SEED)
+
+    def array(spec: TensorSpec, rows: int, factor: float) -> Array:
+        shape = (rows, *sample[spec.name].shape[1:])
+        dtype = spec.datatype.dtype
+        if dtype.kind == "O":
+            return random.choice(np.array(["", "a", "b c"], dtype=object), shape)
+        if dtype.kind in "biu":
+            return random.integers(0, 2, shape).astype(dtype)  # small: they may be indices
+        return (random.standard_normal(shape) * factor).astype(dtype)
+
+    given = [spec for spec in signature.inputs if spec.name in sample]
+    return [
+        Inference({spec.name: array(spec, rows, factor) for spec in given}, None, _unasked) for rows, factor in TRIAL
+    ]
+
+
+def _unasked(outputs: Outputs) -> Answer:
+    raise AssertionError("a trial is not encoded")
+
+
+def _different(alone: Outputs, share: Outputs) -> str | None:
+    """The first output that differs by more than the tolerance."""
+    for (spec, expected), (_, got) in zip(alone, share, strict=True):
+        if expected.shape != got.shape:
+            return spec.name
+        tolerance = TOLERANCE.get(spec.datatype.name)
+        if tolerance is None:
+            if not np.array_equal(expected, got):
+                return spec.name
+            continue
+        finite = expected[np.isfinite(expected)]
+        largest = float(np.abs(finite).max()) if finite.size else 0.0
+        if not np.allclose(got, expected, rtol=0, atol=tolerance * largest, equal_nan=True):
+            return spec.name
+    return None
+
+
+def _first_seconds(run: Callable[[], object]) -> float:
+    start = perf_counter()
+    run()
+    return perf_counter() - start
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    """The shortest of a few: what disturbs only makes longer."""
+    times: list[float] = []
+    began = perf_counter()
+    while len(times) < TIMED_RUNS and (not times or perf_counter() - began < TIMED_SECONDS):
+        start = perf_counter()
+        run()
+        times.append(perf_counter() - start)
+    return min(times)
