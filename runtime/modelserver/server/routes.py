@@ -26,7 +26,9 @@ def _ready(app: App) -> Reply:
 
 
 def _server_metadata(app: App) -> Reply:
-    return Reply(200, orjson.dumps({"name": "modelserver", "version": __version__, "extensions": []}))
+    return Reply(
+        200, orjson.dumps({"name": "modelserver", "version": __version__, "extensions": ["binary_tensor_data"]})
+    )
 
 
 def _model_metadata(app: App) -> Reply:
@@ -51,7 +53,7 @@ def _page(app: App) -> Reply:
     from modelserver.server import page  # nothing that serving needs
 
     settings = app.settings
-    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=False)
+    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=app.settings.api_keys_file is not None)
     return Reply(200, body, page.CONTENT_TYPE, page.HEADERS)
 
 
@@ -60,7 +62,9 @@ def _openapi(app: App) -> Reply:
         return refusal(NotReady(LOADING.format(name=app.name)))
     from modelserver.server import openapi  # nothing that serving needs
 
-    subject = openapi.Subject(app.name, versions(app), app.core.session.signature)
+    subject = openapi.Subject(
+        app.name, versions(app), app.core.session.signature, keys=app.settings.api_keys_file is not None
+    )
     return Reply(200, orjson.dumps(openapi.document(subject, ROUTES)))
 
 
@@ -92,6 +96,7 @@ ROUTES = (
     Route("GET", "/v2/models/{model}/ready", answer=_model_ready),
     Route("POST", "/v2/models/{model}/infer", codec="openinference"),
     Route("POST", "/model/predict", codec="predict"),
+    Route("POST", "/v1/models/{model}:predict", codec="instances"),
     Route("GET", "/v1/models", answer=_v1_models),
     Route("GET", "/v1/models/{model}", answer=_model_ready),
     Route("GET", "/metrics", answer=_metrics),
