@@ -10,7 +10,6 @@ import ctypes
 from typing import Any
 
 import numpy as np
-from onnxruntime import OrtValue
 
 from modelserver.errors import ModelUnsupported
 from modelserver.inference import Array
@@ -51,15 +50,17 @@ def _fed(spec: TensorSpec, array: Array) -> Any:
     return _value(spec, array) if spec.datatype.name == "BF16" else array
 
 
-def _value(spec: TensorSpec, array: Array) -> OrtValue:
-    """Shares the array's memory, which the OrtValue keeps alive."""
+def _value(spec: TensorSpec, array: Array) -> Any:
+    """An OrtValue that shares the array's memory and keeps it alive."""
+    from onnxruntime import OrtValue  # never before session.py has switched telemetry off
+
     whole = array if array.flags.c_contiguous else array.copy()
     if spec.datatype.name == "BF16":
         return OrtValue.ortvalue_from_numpy_with_onnx_type(whole, BFLOAT16)
     return OrtValue.ortvalue_from_numpy(whole)
 
 
-def _taken(spec: TensorSpec, value: OrtValue) -> Any:
+def _taken(spec: TensorSpec, value: Any) -> Any:
     if not value.has_value():
         return None
     if spec.datatype.name != "BF16":
