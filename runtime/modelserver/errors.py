@@ -22,6 +22,10 @@ class ModelRejectedInput(RequestError):
     """The tensors fit the signature, but ONNX Runtime refused them (dimensions that do not fit each other, …)."""
 
 
+class Unauthorized(RequestError):
+    """No API key in the request, or one that is not known."""
+
+
 class NotFound(RequestError):
     """No such path, model or version."""
 
@@ -74,6 +78,7 @@ STATUS_BY_ERROR: dict[type[RequestError], int] = {
     MalformedRequest: 400,
     InvalidTensor: 400,
     ModelRejectedInput: 400,
+    Unauthorized: 401,
     NotFound: 404,
     MethodNotAllowed: 405,
     RequestTimeout: 408,

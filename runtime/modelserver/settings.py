@@ -55,6 +55,12 @@ def threads(text: str) -> int | None:
         raise ValueError("'auto' or a whole number from 1 to 1024") from None
 
 
+def octal(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError("three octal digits such as 0660")
+    return int(text, 8)
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -104,6 +110,20 @@ class ServeSettings:
     grpc_port: int = setting(
         # Off unless asked for: importing gRPC costs every start 0.1 s and every pod 15 MiB.
         "MODELSERVER_GRPC_PORT", whole(0, 65535), 0, "port for gRPC, on the same address; 0 is off"
+    )
+    unix_socket: Path | None = setting(
+        "MODELSERVER_UNIX_SOCKET", Path, None, "path of a Unix domain socket to listen on, too; removed at the end"
+    )
+    unix_socket_mode: int = setting("MODELSERVER_UNIX_SOCKET_MODE", octal, 0o660, "its permissions, such as 0660")
+    tls_cert: Path | None = setting(
+        "MODELSERVER_TLS_CERT", Path, None, "PEM certificate chain: the port speaks TLS only; read anew when it changes"
+    )
+    tls_key: Path | None = setting("MODELSERVER_TLS_KEY", Path, None, "PEM private key of MODELSERVER_TLS_CERT")
+    api_keys_file: Path | None = setting(
+        "MODELSERVER_API_KEYS_FILE",
+        Path,
+        None,
+        "file of the keys that may ask, one a line, plain or sha256:…; read anew when it changes",
     )
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"

@@ -1,19 +1,20 @@
 """All connections of one listening socket: who is there, what they hold together, whose time is up."""
 
 import asyncio
-import socket
-from errno import EADDRNOTAVAIL
+from pathlib import Path
 
 from modelserver.errors import BadSettings
+from modelserver.server import listeners
+from modelserver.server.access import Keys
 from modelserver.server.app import App
 from modelserver.server.connection import Connection
 from modelserver.server.heads import KnownHeads
 from modelserver.server.http1 import ResponseHeads
 from modelserver.server.routes import Router
+from modelserver.server.watched import Watched
 from modelserver.server.workers import Workers
 from modelserver.settings import ServeSettings
 
-BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn
 SWEEP_SECONDS = 0.5
 
 
@@ -23,29 +24,58 @@ class Acceptor:
     def __init__(self, app: App, workers: Workers, loop: asyncio.AbstractEventLoop) -> None:
         self.app, self.workers, self.loop = app, workers, loop
         self.settings: ServeSettings = app.settings
-        self.heads = KnownHeads(Router(app), app.settings)
+        self.keys = Keys(app.settings.api_keys_file) if app.settings.api_keys_file else None
+        self.heads = KnownHeads(Router(app), app.settings, self.keys)
         self.response_heads = ResponseHeads(app.headers)
         self.connections: set[Connection] = set()
         self.buffered = 0
         self.last_seen = 0.0  # when the last connection came or went, by `now`
         self.now = loop.time
         app.gauges = self._gauges
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._unix: tuple[Path, int] | None = None  # path and inode of our socket
+        self._watched: list[Watched] = []
         self._sweep: asyncio.TimerHandle | None = None
 
     async def listen(self) -> int:
         """Accept from now on; returns the port. Raises BadSettings when the address can't be had."""
-        host, port = self.settings.http_host, self.settings.http_port
-        try:
-            listening = _socket(host, port)
-        except OSError as problem:
+        settings = self.settings
+        if settings.grpc_port and (settings.api_keys_file or settings.tls_cert):
             raise BadSettings(
-                f"The server can't listen on {host or '*'}:{port} ({problem.strerror}). "
-                "Choose another MODELSERVER_HTTP_PORT or MODELSERVER_HTTP_HOST."
-            ) from None
-        self._server = await self.loop.create_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+                "MODELSERVER_GRPC_PORT is set beside MODELSERVER_API_KEYS_FILE or MODELSERVER_TLS_CERT, but the gRPC "
+                "port knows neither keys nor TLS. Leave one of them away."
+            )
+        if self.keys is not None:
+            self._watched.append(Watched((self.keys.path,), self.keys.read))
+        tls = self._tls()
+        listening = listeners.tcp(settings)
+        self._servers.append(
+            await self.loop.create_server(
+                lambda: Connection(self),
+                sock=listening,
+                backlog=listeners.BACKLOG,
+                ssl=tls.context if tls else None,
+                ssl_handshake_timeout=settings.header_timeout or None if tls else None,
+            )
+        )
+        if settings.unix_socket is not None:
+            local = listeners.unix(settings.unix_socket, settings.unix_socket_mode)
+            self._unix = (settings.unix_socket, settings.unix_socket.stat().st_ino)
+            self._servers.append(
+                await self.loop.create_unix_server(lambda: Connection(self), sock=local, backlog=listeners.BACKLOG)
+            )
         self._sweep = self.loop.call_later(SWEEP_SECONDS, self._sweep_deadlines)
         return int(listening.getsockname()[1])
+
+    def _tls(self) -> listeners.Tls | None:
+        certificate, key = self.settings.tls_cert, self.settings.tls_key
+        if (certificate is None) != (key is None):
+            raise BadSettings("MODELSERVER_TLS_CERT and MODELSERVER_TLS_KEY belong together; only one is set.")
+        if certificate is None or key is None:
+            return None
+        tls = listeners.Tls(certificate, key)
+        self._watched.append(Watched(tls.files, tls.read))
+        return tls
 
     def opened(self, connection: Connection) -> bool:
         """Whether there is room for this one (it is counted either way: refusing takes a moment, too)."""
@@ -70,9 +100,14 @@ class Acceptor:
         }
 
     def stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._unix is not None:
+            path, inode = self._unix
+            if path.exists() and path.stat().st_ino == inode:  # not a successor's
+                path.unlink()
+            self._unix = None
 
     def close_idle(self) -> None:
         for connection in tuple(self.connections):
@@ -92,18 +127,7 @@ class Acceptor:
         now = self.now()
         for connection in [c for c in self.connections if c.deadline < now]:
             connection.expire()
+        for watched in self._watched:
+            if watched.look():
+                self.heads.forget()
         self._sweep = self.loop.call_later(SWEEP_SECONDS, self._sweep_deadlines)
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    """IPv4 and IPv6 on one socket where the machine has both."""
-    if host:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
-        except OSError as problem:
-            if problem.errno != EADDRNOTAVAIL:
-                raise
-    return socket.create_server(("", port), backlog=BACKLOG)

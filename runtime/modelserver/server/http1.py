@@ -34,6 +34,7 @@ class Head:
     """A request's head. `length` of the body in bytes, None when it comes in chunks.
 
     `json_length`: bytes of the body's JSON part, where raw tensors follow (the binary tensor data extension).
+    `credential`: the API key that it presents.
     `timeout`: seconds that the caller gives the request from its last byte on, None for any time.
     """
 
@@ -44,6 +45,7 @@ class Head:
     expects_continue: bool
     json_length: int | None = None
     timeout: float | None = None
+    credential: bytes | None = None
 
 
 class _Fields:
@@ -94,7 +96,19 @@ def parse_head(raw: bytes) -> Head:
         expects_continue=expectation != b"" and version == "1.1",
         json_length=json_length(named),
         timeout=timeout(named),
+        credential=credential(named),
     )
+
+
+def credential(named: dict[bytes, list[bytes]]) -> bytes | None:
+    """The API key in the headers (by lower-case name): `Authorization: Bearer KEY` (RFC 6750 §2.1) or `x-api-key: KEY`.
+
+    None for none, and for more than one: which of them counts would be a guess.
+    """
+    given = named.get(b"authorization", []) + [b"bearer " + key for key in named.get(b"x-api-key", [])]
+    if len(given) != 1 or given[0][:7].lower() != b"bearer ":
+        return None
+    return given[0][7:].strip()
 
 
 def json_length(named: dict[bytes, list[bytes]]) -> int | None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from modelserver import __version__, example
 from modelserver.errors import STATUS_BY_ERROR
+from modelserver.server.access import OPEN_PATHS
 from modelserver.server.schemas import Schema, error, metadata, object_of, reference, requests_and_answers
 from modelserver.tensors import Signature
 
@@ -52,7 +53,6 @@ class Operation(NamedTuple):
     answer: str | None = None
     request: str | None = None
     content_type: str = JSON
-    open: bool = False  # needs no API key
     tensors: bool = False  # takes and gives raw tensors, too (the binary tensor data extension)
 
 
@@ -70,8 +70,8 @@ OPERATIONS = {
     ("GET", "/"): Operation("page", "A page for people", content_type="text/html; charset=utf-8"),
     ("GET", "/openapi.json"): Operation("openapi", "This document", "OpenApi"),
     ("GET", "/v2"): Operation("serverMetadata", "The server's name and version", "ServerMetadata"),
-    ("GET", "/v2/health/live"): Operation("live", "Whether the process runs", "Live", open=True),
-    ("GET", "/v2/health/ready"): Operation("ready", "Whether the model is loaded and warm", "Ready", open=True),
+    ("GET", "/v2/health/live"): Operation("live", "Whether the process runs", "Live"),
+    ("GET", "/v2/health/ready"): Operation("ready", "Whether the model is loaded and warm", "Ready"),
     ("GET", V2): Operation("modelMetadata", "What the model takes and gives", "ModelMetadata"),
     ("GET", f"{V2}/ready"): Operation("modelReady", "Whether the model is ready", "ModelReady"),
     ("POST", f"{V2}/infer"): Operation(
@@ -80,7 +80,10 @@ OPERATIONS = {
     ("POST", "/model/predict"): Operation("predict", "Predict, the plain way", "PredictResponse", "PredictRequest"),
     ("GET", "/v1/models"): Operation("v1Models", "The models' names", "ModelNames"),
     ("GET", "/v1/models/{model}"): Operation("v1ModelReady", "Whether the model is ready", "ModelReady"),
-    ("GET", "/metrics"): Operation("metrics", "Prometheus metrics", content_type=PROMETHEUS, open=True),
+    ("POST", "/v1/models/{model}:predict"): Operation(
+        "v1Predict", "Predict, by rows or by columns", "RowsResponse", "RowsRequest"
+    ),
+    ("GET", "/metrics"): Operation("metrics", "Prometheus metrics", content_type=PROMETHEUS),
 }
 
 
@@ -120,9 +123,10 @@ def _operation(operation: Operation, route: Route, subject: Subject, number: int
             body["example"] = sample
         told["requestBody"] = {"required": True, "content": {JSON: body}}
     told["responses"] = {"200": _success(operation)} | {
-        str(status): _refusal(status) for status in statuses(route.codec is not None, subject.keys, operation.open)
+        str(status): _refusal(status)
+        for status in statuses(route.codec is not None, subject.keys, route.path in OPEN_PATHS)
     }
-    if subject.keys and not operation.open:
+    if subject.keys and route.path not in OPEN_PATHS:
         told["security"] = [{"key": []}]
     return told
 

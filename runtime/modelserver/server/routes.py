@@ -53,7 +53,8 @@ def _page(app: App) -> Reply:
     from modelserver.server import page  # nothing that serving needs
 
     settings = app.settings
-    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=app.settings.api_keys_file is not None)
+    keys = settings.api_keys_file is not None
+    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=keys)
     return Reply(200, body, page.CONTENT_TYPE, page.HEADERS)
 
 
