@@ -49,8 +49,8 @@ generate: venv ## CRD, chart and reference pages from operator/modelway/api
 format: venv ## let ruff put the code in shape
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
-bench-runtime: venv ## the server against FastAPI + uvicorn: CPU, latency, memory, cold start
-	@$(PY) -m bench.runtime
+bench-runtime: venv ## the server against its peers: CPU, latency, memory, start (ARGS="--peers fastapi --seconds 0.3")
+	@$(PY) -m bench.runtime $(ARGS)
 
 bench-operator: venv cluster-up images ## the operator with 1,000 ModelDeployments on kwok nodes
 	@$(PY) -m bench.operator

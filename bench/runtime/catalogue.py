@@ -67,7 +67,8 @@ _ALL = (
     Peer(
         "mlserver",
         "MLServer",
-        (NUMPY, "mlserver==1.7.1"),  # the last release that its own runtimes and Seldon Core 2 ship
+        # uvloop from 0.22 on gives no event loop where MLServer's worker process expects one, and the worker dies.
+        (NUMPY, "mlserver==1.7.1", "uvloop==0.21.0"),
         ("{bin}/mlserver", "start", "{apps}"),
         {
             "MLSERVER_HOST": "127.0.0.1",
@@ -107,9 +108,11 @@ _ALL = (
     Peer(
         "pytriton",
         "Triton, Python model (PyTriton)",
-        ("numpy==1.26.4", "nvidia-pytriton==0.7.0"),  # it refuses NumPy 2
+        # It refuses NumPy 2. Triton's worker brings an interpreter of its own and loads this Python's library with it:
+        # where the library is newer (CPython 3.11.7 and 3.12.1 changed multiprocessing) the worker dies at its start.
+        ("numpy==1.26.4", "nvidia-pytriton==0.7.0"),
         ("{python}", "{apps}/pytriton_app.py", "{port}", "{grpc}", "{metrics}"),
-        remark="C++ front, model in Python",
+        remark="C++ front, model in Python; its own interpreter must fit this one's library",
     ),
 )
 PEERS = {peer.name: peer for peer in _ALL}

@@ -47,12 +47,11 @@ class Connection:
             got += more
         head = got[:end]
         lower = head.lower()
-        at = lower.find(b"content-length:")
-        if at < 0:
-            raise Refused(int(head[9:12]), "without Content-Length")
-        stop = lower.find(b"\r\n", at)
-        length = int(lower[at + 15 : stop if stop > 0 else None])
-        while len(got) < end + 4 + length:
+        # With the line's start: Inference-Header-Content-Length is another header.
+        at = lower.find(b"\r\ncontent-length:")
+        stop = lower.find(b"\r\n", at + 2)
+        length = int(lower[at + 17 : stop if stop > 0 else None]) if at > 0 else None
+        while (body := whole(got, end + 4, length)) is None:
             if not (more := connection.recv(262_144)):
                 raise ConnectionResetError("the server closed the connection inside an answer")
             got += more
@@ -60,11 +59,27 @@ class Connection:
             connection.close()
             self._socket = self._open()
         if b" 200 " not in head[:16]:
-            raise Refused(int(head[9:12]), got[end + 4 :].decode("latin-1")[:200])
-        return head, got[end + 4 :]
+            raise Refused(int(head[9:12]), body.decode("latin-1")[:200])
+        return head, body
 
     def close(self) -> None:
         self._socket.close()
+
+
+def whole(got: bytes, start: int, length: int | None) -> bytes | None:
+    """The body that starts at `start`, of `length` bytes or, for None, in chunks; None while some of it is missing."""
+    if length is not None:
+        return got[start:] if len(got) >= start + length else None
+    body = b""
+    while (end := got.find(b"\r\n", start)) >= 0:
+        size = int(got[start:end].partition(b";")[0], 16)
+        if len(got) < end + size + 4:
+            return None
+        if not size:
+            return body
+        body += got[end + 2 : end + 2 + size]
+        start = end + size + 4
+    return None
 
 
 def percentile(ordered: list[float], percent: int) -> float:

@@ -27,7 +27,8 @@ def load_lines(loads: Loads, peers: Sequence[Peer]) -> list[str]:
 def _load_line(loads: Loads, peer: Peer, form: str) -> str:
     stretches = loads.stretches.get((peer.name, form))
     if not stretches:
-        return f"  {peer.title:<33}  {loads.missing.get((peer.name, form), 'not measured')}"
+        reason = loads.missing.get((peer.name, form), "not measured")
+        return f"  {peer.title:<33}  {reason}" + (f" ({peer.remark})" if peer.remark else "")
     over = ratio(loads, (peer.name, form), (OURS, form))
     share = share_of_bare(loads, (peer.name, form))
     cells = (

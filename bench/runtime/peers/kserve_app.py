@@ -8,8 +8,7 @@ Started with `--http_port` and `--grpc_port`, which ModelServer reads from the c
 from typing import Any
 
 import onnx_model
-from kserve import InferRequest, InferResponse, Model, ModelServer
-from kserve.utils.utils import get_predict_response
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 
 
 class OnnxModel(Model):
@@ -26,7 +25,10 @@ class OnnxModel(Model):
     async def predict(self, payload: InferRequest, headers: Any = None, response_headers: Any = None) -> InferResponse:
         feed = {t.name: t.as_numpy() for t in payload.inputs}
         (y,) = self.session.run(None, feed)
-        return get_predict_response(payload, y, self.name)
+        output = InferOutput(name="y", shape=list(y.shape), datatype="FP32")
+        output.set_data_from_numpy(y, binary_data=payload.use_binary_outputs)
+        binary = payload.use_binary_outputs
+        return InferResponse(payload.id, self.name, infer_outputs=[output], use_binary_outputs=binary)
 
 
 if __name__ == "__main__":
