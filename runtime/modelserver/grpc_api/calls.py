@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -140,6 +141,7 @@ class Calls:
         self._metadata = tuple(app.headers.items())
         self._lock = threading.Lock()
         self.in_flight = 0
+        self.last_seen = -math.inf  # when the last inference was asked for, by time.monotonic
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         """What handles a call; asked in the server's own thread, so that waiting for one of the pool's is timed."""
@@ -177,6 +179,7 @@ class Calls:
         return answer if isinstance(answer, bytes) else bytes(method.response(**answer).SerializeToString())
 
     def _infer(self, app: App, request: Any, context: grpc.ServicerContext) -> bytes:
+        self.last_seen = time.monotonic()
         limit = app.settings.max_in_flight
         with self._lock:  # `+= 1` by several threads would lose some
             if self.in_flight >= limit:

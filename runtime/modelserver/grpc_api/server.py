@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ SPARE_CALLS = 16  # beyond max_in_flight, so that health is still told when ther
 MOST_THREADS = 256  # started one by one, as calls come at the same time; each is about 50 kB
 ONLY_IDENTITY = 1  # the bit of "no compression"
 MINUTE = 60_000
+AGE_JITTER = 1.1  # gRPC lets a connection become up to a tenth older than asked for
 
 
 def options(settings: ServeSettings) -> list[tuple[str, int]]:
@@ -38,10 +40,18 @@ def options(settings: ServeSettings) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", MINUTE // 6),  # and clients may look as often as this
         ("grpc.http2.min_recv_ping_interval_without_data_ms", MINUTE // 6),
         ("grpc.max_connection_idle_ms", round(settings.idle_timeout * 1000)),
-        # A gRPC client keeps its one connection, and so its one pod; now and then it shall look who else is there.
-        # This is a GOAWAY with notice, by which no call is lost.
-        ("grpc.max_connection_age_ms", 5 * MINUTE),
+        ("grpc.max_connection_age_ms", round(connection_age(settings) * 1000)),
     ]
+
+
+def connection_age(settings: ServeSettings) -> float:
+    """Seconds after which a client is asked to connect anew: such that all have been asked within a drain.
+
+    A gRPC client keeps its one connection, and so its one pod, and gRPC's Python server has two ways to send it away.
+    Its stop() cancels the calls that arrive in the same moment (a few under load, each time). The age of a connection
+    ends with a GOAWAY that gives notice, by which no call is lost; it also lets clients find pods that are new.
+    """
+    return max((settings.drain_seconds - settings.drain_min_seconds) * 0.8, 1.0)
 
 
 class GrpcServer:
@@ -74,18 +84,13 @@ class GrpcServer:
         return self.calls.in_flight > 0
 
     async def drain(self, hurried: Callable[[], bool]) -> None:
-        """After SIGTERM: answer everybody for the least time of the drain, then GOAWAY, then wait for what has begun.
-
-        A gRPC client stays on its connection until it is sent away, however long that is; so the GOAWAY does not wait
-        for quiet, only until the news that this pod leaves has spread and clients will find another one.
-        """
-        settings, began = self._app.settings, self._loop.time()
-        notice = began + min(settings.drain_min_seconds, settings.drain_seconds)
+        """After SIGTERM: answer everybody until each client's connection has aged, then finish what has begun."""
+        settings, began = self._app.settings, time.monotonic()
         # Polled, like the HTTP side: SIGTERM may come again at any time.
-        while self._app.core is not None and not hurried() and self._loop.time() < notice:  # noqa: ASYNC110
+        while not hurried() and time.monotonic() < self._leave_at(began):  # noqa: ASYNC110
             await asyncio.sleep(TICK_SECONDS)
         end = began + settings.drain_seconds + settings.drain_grace_seconds
-        stopped = self._server.stop(max(end - self._loop.time(), 0))
+        stopped = self._server.stop(max(end - time.monotonic(), 0))
         ending = False
         while not stopped.is_set():
             if hurried() and not ending:
@@ -93,6 +98,15 @@ class GrpcServer:
                 self._server.stop(settings.drain_grace_seconds)
             await asyncio.sleep(TICK_SECONDS)
         log.info("drained: gRPC")
+
+    def _leave_at(self, began: float) -> float:
+        """When nobody who was here is still on an old connection, as far as is known now; by time.monotonic."""
+        settings = self._app.settings
+        if self._app.core is None:
+            return began  # never was ready, so nobody was ever sent here
+        aged = self.calls.last_seen + connection_age(settings) * AGE_JITTER
+        notice = began + settings.drain_min_seconds
+        return min(max(notice, aged), began + settings.drain_seconds)
 
     def close(self) -> None:
         """The end: whoever is still here has had time."""

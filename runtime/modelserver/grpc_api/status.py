@@ -8,6 +8,7 @@ from modelserver.errors import STATUS_BY_ERROR, RequestError
 
 CODES: Mapping[int, StatusCode] = {
     400: StatusCode.INVALID_ARGUMENT,
+    401: StatusCode.UNAUTHENTICATED,
     404: StatusCode.NOT_FOUND,
     405: StatusCode.UNIMPLEMENTED,
     408: StatusCode.DEADLINE_EXCEEDED,
