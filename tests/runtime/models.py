@@ -197,3 +197,18 @@ def future_opset() -> bytes:
     made = onnx.load_from_string(linear())
     made.opset_import[0].version = 99
     return bytes(made.SerializeToString())
+
+
+def softmax_over_rows() -> bytes:
+    """y = x, divided so that each column of the whole batch sums to one: no row is answered by itself."""
+    node = helper.make_node("Softmax", ["x"], ["y"], axis=0)
+    return model([node], [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 4])])
+
+
+def dynamically_quantized() -> bytes:
+    """y = x as eight bits and back; the scale is the whole batch's."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    return model(nodes, [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 4])])
