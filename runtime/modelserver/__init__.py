@@ -3,6 +3,7 @@
 The rooms, in the order in which a request meets them:
 
 - `server/`    connections (HTTP/1.1 on uvloop), the routes table, the life cycle from start to drained
+- `grpc_api/`  the same over gRPC, on a port and in threads of its own
 - `protocol/`  pure codecs: the bytes of a wire format ⇄ named tensors; one file a wire format
 - `core.py`    decode → run → encode, protocol-free: the file to read first
 - `session.py` ONNX Runtime: load, signature, run; `warmup.py` makes it warm; `threads.py` says how many threads
