@@ -55,6 +55,12 @@ def threads(text: str) -> int | None:
         raise ValueError("'auto' or a whole number from 1 to 1024") from None
 
 
+def share(text: str) -> float:
+    if not re.fullmatch(r"0|1|[01]?\.[0-9]{1,9}", text) or float(text) > 1:
+        raise ValueError("a number from 0 to 1 such as 0.01")
+    return float(text)
+
+
 def octal(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError("three octal digits such as 0660")
@@ -124,6 +130,9 @@ class ServeSettings:
         Path,
         None,
         "file of the keys that may ask, one a line, plain or sha256:…; read anew when it changes",
+    )
+    access_log_sample: float = setting(
+        "MODELSERVER_ACCESS_LOG_SAMPLE", share, 0.0, "part of the requests that is logged, a JSON line each: 0 to 1"
     )
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"

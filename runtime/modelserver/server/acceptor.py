@@ -6,6 +6,7 @@ from pathlib import Path
 from modelserver.errors import BadSettings
 from modelserver.server import listeners
 from modelserver.server.access import Keys
+from modelserver.server.access_log import AccessLog
 from modelserver.server.app import App
 from modelserver.server.connection import Connection
 from modelserver.server.heads import KnownHeads
@@ -27,6 +28,8 @@ class Acceptor:
         self.keys = Keys(app.settings.api_keys_file) if app.settings.api_keys_file else None
         self.heads = KnownHeads(Router(app), app.settings, self.keys)
         self.response_heads = ResponseHeads(app.headers)
+        sample = app.settings.access_log_sample
+        self.access_log = AccessLog(sample) if sample > 0 else None
         self.connections: set[Connection] = set()
         self.buffered = 0
         self.last_seen = 0.0  # when the last connection came or went, by `now`

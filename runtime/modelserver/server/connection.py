@@ -234,15 +234,18 @@ class Connection(asyncio.Protocol):
         self.current = None
         # While draining, the last of the requests that have already arrived gets `connection: close`.
         close = last or not known.head.keep_alive or (self.acceptor.app.draining and not self.buffer)
-        self._write(reply, close, known.head.method == "HEAD")
+        echo, access_log = known.head.echo, self.acceptor.access_log
+        if access_log is not None:
+            echo = access_log.record(known.head, reply, perf_counter() - started)
+        self._write(reply, close, known.head.method == "HEAD", echo)
         if close:
             self.close()
         elif not self.busy:
             self._rest()
 
-    def _write(self, reply: Reply, close: bool, headless: bool) -> None:
+    def _write(self, reply: Reply, close: bool, headless: bool, echo: str = "") -> None:
         assert self.transport is not None
-        start = self.acceptor.response_heads.start(reply.status, close, reply.content_type, reply.extra)
+        start = self.acceptor.response_heads.start(reply.status, close, reply.content_type, reply.extra + echo)
         body = b"" if headless else reply.body
         self.transport.write(b"%b%d\r\n\r\n%b" % (start, len(reply.body), body))
 

@@ -25,6 +25,12 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 # What the first is to us, the second is to Envoy, and so to the gateways and meshes made of it, which send it unasked.
 TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 JSON_LENGTH = b"inference-header-content-length"
+# Repeated in the answer, so that a caller finds its request again: W3C Trace Context §3.2, and the usual request id.
+TRACED = {
+    b"traceparent": re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+    b"x-request-id": re.compile(rb"[!-~]{1,128}"),
+}
+MOST_HEADS = 256  # answers' heads kept within a second; each request id makes another one
 LONGEST_CHUNK_LINE = 256
 LARGEST_TRAILER = 8192
 
@@ -34,7 +40,7 @@ class Head:
     """A request's head. `length` of the body in bytes, None when it comes in chunks.
 
     `json_length`: bytes of the body's JSON part, where raw tensors follow (the binary tensor data extension).
-    `credential`: the API key that it presents.
+    `credential`: the API key that it presents. `echo`: header lines that the answer repeats, each ending in CRLF.
     `timeout`: seconds that the caller gives the request from its last byte on, None for any time.
     """
 
@@ -46,6 +52,7 @@ class Head:
     json_length: int | None = None
     timeout: float | None = None
     credential: bytes | None = None
+    echo: str = ""
 
 
 class _Fields:
@@ -97,6 +104,7 @@ def parse_head(raw: bytes) -> Head:
         json_length=json_length(named),
         timeout=timeout(named),
         credential=credential(named),
+        echo=echo(named),
     )
 
 
@@ -109,6 +117,16 @@ def credential(named: dict[bytes, list[bytes]]) -> bytes | None:
     if len(given) != 1 or given[0][:7].lower() != b"bearer ":
         return None
     return given[0][7:].strip()
+
+
+def echo(named: dict[bytes, list[bytes]]) -> str:
+    """Lines of the answer's head; what is not of its form, or came twice, is left out."""
+    given = ((name, named[name], form) for name, form in TRACED.items() if name in named)
+    return "".join(
+        f"{name.decode()}: {values[0].decode()}\r\n"
+        for name, values, form in given
+        if len(values) == 1 and form.fullmatch(values[0])
+    )
 
 
 def json_length(named: dict[bytes, list[bytes]]) -> int | None:
@@ -229,6 +247,8 @@ class ResponseHeads:
         key = (status, close, content_type, extra)
         made = self._made.get(key)
         if made is None:
+            if len(self._made) >= MOST_HEADS:
+                self._made.clear()
             made = self._made[key] = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
                 f"date: {http_date(second)}\r\n"
