@@ -100,7 +100,7 @@ class Process:
         completing = asyncio.ensure_future(self._fill())
         try:
             watching = handlers.watch(
-                self._new_session, self._api.server, self._settings.namespaces, self.take_in, self._catch_signals
+                self._new_session, self._api.server, self._settings.namespaces, self._catch_signals
             )
             async with asyncio.TaskGroup() as group:
                 deaf = group.create_task(self._end_if_deaf())

@@ -8,8 +8,7 @@ from typing import Any
 
 import orjson
 
-from modelway.cluster.lean import _LeanStream, slim, take_line
-from modelway.cluster.records import record_of
+from modelway.cluster.lean import _LeanStream, take_line, take_list
 
 META = {
     "namespace": "models",
@@ -33,10 +32,12 @@ def pod() -> dict[str, Any]:
     return {"kind": "Pod", "metadata": dict(META), "spec": spec, "status": {"phase": "Running"}}
 
 
-def test_a_slim_object_makes_the_same_record() -> None:
-    for whole in (deployment, pod):
-        kind = whole()["kind"]
-        assert record_of(slim(whole(), kind), kind) == record_of(whole(), kind)
+def test_the_objects_of_a_list_are_taken_in_and_the_page_stays() -> None:
+    told: list[tuple[str, str | None, str]] = []
+    page = {"kind": "PodList", "metadata": {"resourceVersion": "9", "continue": "more"}, "items": [pod(), pod()]}
+    take_list(page, lambda kind, word, obj: told.append((kind, word, obj["metadata"]["uid"])))
+    assert told == [("Pod", None, "u")] * 2
+    assert page == {"kind": "PodList", "metadata": {"resourceVersion": "9", "continue": "more"}, "items": []}
 
 
 def _taken(event: dict[str, Any], known: bool = False) -> tuple[bool, list[tuple[str, str | None]]]:
