@@ -6,8 +6,8 @@ from enum import StrEnum
 from modelserver.execution.proof import Proof
 
 INLINE_BELOW_SECONDS = 0.001  # longer, and the event loop would keep other connections waiting
-# Waking a thread and coming back from it, for one of a few requests that run together (measured: 60 to 120 µs of CPU
-# for one alone): what a request must save by running in a batch before batching is worth anything.
+# Waking a thread and coming back from it, for one of a few requests that run together: what a request must save by
+# running in a batch before batching is worth anything. An estimate, on the careful side; not tuned by measurement.
 HANDOVER_SECONDS = 0.00005
 WORTHWHILE = 0.1  # share of a run's time; less is not worth that neighbours wait for each other
 
