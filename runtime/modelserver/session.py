@@ -1,4 +1,4 @@
-"""ONNX Runtime: load a model, tell its signature, run it. The room that brings onnxruntime in, for `ort_values.py` too."""
+"""ONNX Runtime: load a model, tell its signature, run it. This room brings onnxruntime in, for ort_values.py too."""
 
 import os
 import re

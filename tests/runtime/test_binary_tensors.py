@@ -64,12 +64,12 @@ def test_raw_tensors_follow_in_the_order_of_the_inputs_and_mix_with_json() -> No
 
 def test_numbers_are_not_copied_where_they_lie_aligned_and_moved_where_they_do_not() -> None:
     copied = []
-    for padding in range(4):
+    for padding in range(16):
         array = read(ONE, [sized("x", "FP32", [2, 2], 16)], X, id="i" * padding).inputs["x"]
         assert array.tolist() == [[1, 2], [3, 4]]
-        assert array.flags.aligned
+        assert array.__array_interface__["data"][0] % 16 == 0  # else ONNX Runtime adds in another order
         copied.append(array.flags.writeable)  # a view of the request's bytes is not
-    assert sorted(copied) == [False, True, True, True]
+    assert sorted(copied) == [False] + [True] * 15
 
 
 def test_empty_tensors_have_no_bytes() -> None:
