@@ -115,7 +115,10 @@ class ServeSettings:
     http_port: int = setting("MODELSERVER_HTTP_PORT", whole(0, 65535), 8080, "port to listen on; 0 picks a free one")
     grpc_port: int = setting(
         # Off unless asked for: importing gRPC costs a start 0.1 s and a pod 7 MiB.
-        "MODELSERVER_GRPC_PORT", whole(0, 65535), 0, "port for gRPC, on the same address; 0 is off"
+        "MODELSERVER_GRPC_PORT",
+        whole(0, 65535),
+        0,
+        "port for gRPC, on the same address; 0 is off",
     )
     unix_socket: Path | None = setting(
         "MODELSERVER_UNIX_SOCKET", Path, None, "path of a Unix domain socket to listen on, too; removed at the end"
