@@ -33,6 +33,7 @@ TRACED = {
 MOST_HEADS = 256  # answers' heads kept within a second; each request id makes another one
 LONGEST_CHUNK_LINE = 256
 LARGEST_TRAILER = 8192
+REMEMBERED_HEADS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ class ResponseHeads:
     def start(self, status: int, close: bool, content_type: str = JSON, extra: str = "") -> bytes:
         """`extra`: more header lines, each ending in CRLF."""
         second = int(time.time())
-        if second != self._second:
+        if second != self._second or len(self._made) >= REMEMBERED_HEADS:  # a traceparent makes each head another
             self._second = second
             self._made.clear()
         key = (status, close, content_type, extra)
