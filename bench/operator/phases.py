@@ -49,6 +49,8 @@ class Bench:
         self.fleet = Fleet(self.cluster, self.objects)
         self.undone.callback(self.fleet.remove)
         self.cluster.stop_service_proxies()  # nobody calls the fleet's Services, but two nodes would route each
+        # Else a lease that an earlier run's process left would say that ours leads before it has listed anything.
+        self.cluster.kubectl("-n", SYSTEM, "delete", "lease", "modelway", "--ignore-not-found")
         self.operator = self.start()
         self.wait_leader(self.operator)
 
