@@ -6,8 +6,17 @@ The message is always a sentence that a person can act on.
 """
 
 
+LONGEST_SENTENCE = 1000  # a name of 60 MB must not come back; and gRPC's clients take 8 kB of trailers
+
+
 class RequestError(Exception):
     """Something a caller is told in `{"error": …}`; `STATUS_BY_ERROR` has its HTTP status."""
+
+
+def sentence(error: RequestError) -> str:
+    """What the caller is told: at most `LONGEST_SENTENCE` characters, though the sentence may quote what it sent."""
+    told = str(error)
+    return told if len(told) <= LONGEST_SENTENCE else f"{told[: LONGEST_SENTENCE - 2]}…."
 
 
 class MalformedRequest(RequestError):

@@ -15,7 +15,7 @@ def recorded_digest(traffic_dir: Path, revision: str | None) -> str | None:
         return None
     try:
         recorded = json.loads(path.read_text(encoding="utf-8")).get("digests", {}).get(revision)
-    except (ValueError, AttributeError) as problem:
+    except (ValueError, AttributeError, RecursionError) as problem:
         raise BadSettings(f"The traffic document {path} can't be read: {problem}. The operator writes it.") from None
     if recorded is not None and not isinstance(recorded, str):
         raise BadSettings(f"The traffic document {path} holds {recorded!r} as the digest of revision {revision}.")

@@ -22,6 +22,7 @@ from modelserver.errors import (
     NotFound,
     Overloaded,
     RequestError,
+    sentence,
 )
 from modelserver.grpc_api.status import code_of
 from modelserver.grpc_api.waiting import Gone, execute
@@ -204,4 +205,4 @@ class Calls:
             return
         late = (RETRY_LATER,) if reply.status == 503 else ()
         context.set_trailing_metadata((*self._metadata, *late))
-        context.abort(code_of(error), str(error))
+        context.abort(code_of(error), sentence(error))

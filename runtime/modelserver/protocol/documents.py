@@ -6,6 +6,7 @@ import orjson
 
 from modelserver.errors import MalformedRequest
 
+LONGEST = 60  # characters of a caller's own value that come back to it in an error
 TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -24,3 +25,13 @@ def document(body: bytes) -> dict[str, Any]:
 def json_type(value: object) -> str:
     """What JSON calls the value's type."""
     return TYPE_NAMES.get(type(value), "number")
+
+
+def shown(value: Any) -> str:
+    """The value as an error may repeat it: at most `LONGEST` characters, and of what holds others only the type.
+
+    A list that is nested a thousand deep is JSON, but its repr would end in a RecursionError.
+    """
+    if isinstance(value, (dict, list)):
+        return f"a JSON {json_type(value)}"
+    return repr(value[:LONGEST]) if isinstance(value, str) else repr(value)

@@ -19,7 +19,7 @@ import orjson
 
 from modelserver.errors import InvalidTensor, MalformedRequest
 from modelserver.inference import Answer, Array, Inference, Outputs
-from modelserver.protocol.documents import document, json_type
+from modelserver.protocol.documents import document, json_type, shown
 from modelserver.protocol.json_values import DEEPEST, has_booleans, jsonable, writable
 from modelserver.protocol.predict import by_name, tensor
 from modelserver.tensors import Signature, TensorSpec
@@ -34,7 +34,7 @@ def decode(body: bytes, json_length: int | None, head: dict[str, Any], signature
     request = document(body)
     name = request.get("signature_name", SIGNATURE)
     if name != SIGNATURE:
-        raise InvalidTensor(f"There is no signature {name!r}; an ONNX model has one, called '{SIGNATURE}'.")
+        raise InvalidTensor(f"There is no signature {shown(name)}; an ONNX model has one, called '{SIGNATURE}'.")
     rows, columns = "instances" in request, "inputs" in request
     if rows == columns:
         raise MalformedRequest('The request must have either "instances" (rows) or "inputs" (columns).')

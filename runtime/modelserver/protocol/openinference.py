@@ -15,7 +15,7 @@ import orjson
 from modelserver.errors import InvalidTensor, MalformedRequest
 from modelserver.inference import Answer, Array, Inference, Outputs
 from modelserver.protocol import raw_tensors
-from modelserver.protocol.documents import document, json_type
+from modelserver.protocol.documents import document, json_type, shown
 from modelserver.protocol.json_values import flatten, has_booleans, jsonable, non_finite, to_array, writable
 from modelserver.protocol.shapes import element_count
 from modelserver.tensors import Signature, TensorSpec
@@ -86,10 +86,11 @@ def _input(entry: Any, signature: Signature, booleans: bool, raw: _RawTensors | 
     name = entry.get("name") if type(entry) is dict else None
     spec = signature.input_by_name.get(name) if type(name) is str else None
     if spec is None:
-        raise InvalidTensor(f"There is no input {name!r}; the model takes {_names(signature.inputs)}.")
+        raise InvalidTensor(f"There is no input {shown(name)}; the model takes {_names(signature.inputs)}.")
     datatype = entry.get("datatype")
     if datatype != spec.datatype.name:
-        raise InvalidTensor(f"Input '{name}' came as {datatype}, but the model takes {spec.datatype.name}.")
+        came = datatype if type(datatype) is str else shown(datatype)
+        raise InvalidTensor(f"Input '{name}' came as {came}, but the model takes {spec.datatype.name}.")
     declared = entry.get("shape")
     if type(declared) is not list or (declared and ({*map(type, declared)} != SIZES or min(declared) < 0)):
         raise InvalidTensor(f"Input '{name}' has no usable 'shape': a list of whole numbers was expected.")
@@ -125,7 +126,7 @@ def _binary_size(entry: dict[str, Any], name: str) -> int | None:
     if size is None:
         return None
     if type(size) is not int or size < 0:
-        raise InvalidTensor(f"Input '{name}' has binary_data_size {size!r}, but a number of bytes was expected.")
+        raise InvalidTensor(f"Input '{name}' has binary_data_size {shown(size)}, but a number of bytes was expected.")
     if "data" in entry:
         raise InvalidTensor(f"Input '{name}' has both 'data' and 'binary_data_size'; send one of them.")
     return size
@@ -157,7 +158,7 @@ def _answer(request: dict[str, Any], signature: Signature) -> tuple[tuple[Tensor
         name = entry.get("name") if type(entry) is dict else None
         spec = signature.output_by_name.get(name) if type(name) is str else None
         if spec is None:
-            raise InvalidTensor(f"There is no output {name!r}; the model gives {_names(signature.outputs)}.")
+            raise InvalidTensor(f"There is no output {shown(name)}; the model gives {_names(signature.outputs)}.")
         if spec.name in specs:
             raise InvalidTensor(f"Output '{name}' was requested twice.")
         specs[spec.name] = spec

@@ -15,6 +15,7 @@ from modelserver.errors import (
     MethodNotAllowed,
     NotReady,
     RequestError,
+    sentence,
 )
 from modelserver.metrics import Metrics
 from modelserver.server.http1 import JSON, JSON_LENGTH
@@ -145,4 +146,4 @@ def refusal(error: RequestError) -> Reply:
         extra = f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
     elif isinstance(error, MethodNotAllowed):
         extra = f"allow: {error.allow}\r\n"
-    return Reply(status, orjson.dumps({"error": str(error)}), JSON, extra, type(error).__name__)
+    return Reply(status, orjson.dumps({"error": sentence(error)}), JSON, extra, type(error).__name__)

@@ -1,0 +1,127 @@
+"""What can be fuzzed: each target takes bytes, and raises where the server would have done what it never may."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from modelserver.artifact import onnx_file, recognise
+from modelserver.artifact.expected import DOCUMENT, recorded_digest
+from modelserver.errors import BadSettings, InternalError, ModelCorrupt, ModelNotAModel, RequestError, sentence
+from modelserver.protocol import messages
+from modelserver.server.app import App, Endpoint
+from tests.fuzz import answers, http_target, served
+from tests.fuzz.seeds import BINARY, BINARY_HEAD, INSTANCES, PREDICT, V2
+from tests.runtime import models
+
+LONGEST = 2000  # characters; a termination message has 2 kB
+CODECS = ("openinference", "predict", "instances")
+MODELS: tuple[Callable[[], bytes], ...] = (
+    models.linear,
+    models.two_in_two_out,
+    models.classifier,
+    models.with_default,
+    models.logarithm,
+    *(lambda datatype=datatype: models.echo(datatype) for datatype in models.ONNX_TYPES),  # type: ignore[misc]
+    lambda: models.echo("FP32", ()),
+    lambda: models.echo("BYTES", ("N", 2)),
+)
+
+
+@cache
+def _served(number: int) -> App:
+    return served.app(MODELS[number]())
+
+
+def codecs(data: bytes) -> None:
+    """Byte 0: the model. Byte 1: the codec. Bytes 2, 3: Inference-Header-Content-Length + 1, 0 for none. Rest: body."""
+    if len(data) < 4:
+        return
+    length, body = int.from_bytes(data[2:4], "big") - 1, data[4:]
+    app, codec = _served(data[0] % len(MODELS)), CODECS[data[1] % len(CODECS)]
+    with served.failures_raised():
+        reply = app.infer(Endpoint("fuzz", codec), body, None if length < 0 else length)
+    answers.checked(reply.status, reply.body)
+
+
+def grpc(data: bytes) -> None:
+    """Byte 0: the model. Rest: a ModelInferRequest."""
+    if not data:
+        return
+    core = _served(data[0] % len(MODELS)).loaded
+    try:
+        request = messages.parse(messages.InferRequest, data[1:])
+        inference = messages.decode(request, core.head, core.session.signature)
+        answer = inference.encode(core.session.run(inference.inputs, inference.outputs))
+    except InternalError as problem:
+        raise AssertionError(f"the server failed: {problem}") from problem
+    except RequestError as refusal:
+        assert sentence(refusal)
+    else:
+        messages.InferResponse.FromString(answer.body)
+
+
+@cache
+def _folder() -> Path:
+    """In memory where that is offered: thousands of files a second are written."""
+    memory = Path("/dev/shm")
+    made = tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory if memory.is_dir() else None)
+    _KEPT.append(made)
+    return Path(made.name)
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
+
+
+def onnx(data: bytes) -> None:
+    """A file that claims to be a model."""
+    path = _folder() / "model.onnx"
+    path.write_bytes(data)
+    try:
+        recognise.check(path, "the file")
+        onnx_file.read(path)
+    except (ModelCorrupt, ModelNotAModel) as refusal:
+        assert len(str(refusal)) <= LONGEST, f"a sentence of {len(str(refusal))} characters"
+
+
+def traffic(data: bytes) -> None:
+    """The traffic document, as `fetch` reads it."""
+    path = _folder() / DOCUMENT
+    path.write_bytes(data)
+    try:
+        recorded_digest(_folder(), "6f9c")
+    except BadSettings as refusal:
+        assert len(str(refusal)) <= LONGEST, f"a sentence of {len(str(refusal))} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    run: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+
+
+def _codec_seeds() -> list[bytes]:
+    bodies = [(0, 0, V2), (0, len(BINARY_HEAD) + 1, BINARY), (1, 0, PREDICT), (2, 0, INSTANCES)]
+    return [
+        bytes((model, codec)) + length.to_bytes(2, "big") + body
+        for model in range(len(MODELS))
+        for codec, length, body in bodies
+    ]
+
+
+def _grpc_seeds() -> list[bytes]:
+    request = messages.InferRequest(model_name="tiny", id="a")
+    request.inputs.add(name="x", datatype="FP32", shape=[1, 4]).contents.fp32_contents.extend([1, 2, 3, 4])
+    raw = messages.InferRequest(model_name="tiny", raw_input_contents=[bytes(16)])
+    raw.inputs.add(name="x", datatype="FP32", shape=[1, 4])
+    return [bytes((model,)) + one.SerializeToString() for model in range(len(MODELS)) for one in (request, raw)]
+
+
+TARGETS: Mapping[str, Target] = {
+    "http": Target(http_target.run, lambda: http_target.SEEDS),
+    "codecs": Target(codecs, _codec_seeds),
+    "grpc": Target(grpc, _grpc_seeds),
+    "onnx": Target(onnx, lambda: [models.linear(), models.classifier(), models.sequence()]),
+    "traffic": Target(traffic, lambda: [b'{"generation": 3, "digests": {"6f9c": "sha256:00"}}']),
+}
