@@ -38,6 +38,7 @@ METRICS: dict[str, Metric] = {
         Metric("modelserver_requests_in_flight", "gauge", "Requests that wait for or run in worker threads."),
         Metric("modelserver_connections", "gauge", "Open connections."),
         Metric("modelserver_buffered_bytes", "gauge", "Bytes of unfinished requests held for all connections."),
+        Metric("modelserver_unsent_bytes", "gauge", "Bytes of answers that clients are slow to read."),
         Metric("modelserver_ready", "gauge", "1 while /v2/health/ready answers 200."),
         Metric("modelserver_draining", "gauge", "1 after SIGTERM."),
         Metric("modelserver_model_info", "gauge", "Always 1; the labels tell what is served and how."),

@@ -81,6 +81,9 @@ class Transport:
     def resume_reading(self) -> None:
         self.reading = True
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
+
     def get_write_buffer_size(self) -> int:
         return len(self.sent)
 

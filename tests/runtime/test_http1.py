@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest, RequestError
-from modelserver.server.http1 import Chunks, ResponseHeads, http_date, parse_head
+from modelserver.server.framing import Chunks
+from modelserver.server.http1 import ResponseHeads, http_date, parse_head
 
 
 def head(*lines: str) -> bytes:

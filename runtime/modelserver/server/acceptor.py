@@ -12,11 +12,14 @@ from modelserver.server.connection import Connection
 from modelserver.server.heads import KnownHeads
 from modelserver.server.http1 import ResponseHeads
 from modelserver.server.routes import Router
+from modelserver.server.unsent import Unsent
 from modelserver.server.watched import Watched
 from modelserver.server.workers import Workers
 from modelserver.settings import ServeSettings
 
 SWEEP_SECONDS = 0.5
+NEARLY_FULL = 0.9  # of max_connections: from here on, connections that never asked anything are closed
+REFUSALS = 256  # connections beyond the limit that are told so; each stays for some seconds, so the rest is cut off
 
 
 class Acceptor:
@@ -32,6 +35,7 @@ class Acceptor:
         self.access_log = AccessLog(sample) if sample > 0 else None
         self.connections: set[Connection] = set()
         self.buffered = 0
+        self.unsent = Unsent(app.settings.max_buffered_bytes)
         self.last_seen = 0.0  # when the last connection came or went, by `now`
         self.now = loop.time
         app.gauges = self._gauges
@@ -84,7 +88,10 @@ class Acceptor:
         """Whether there is room for this one (it is counted either way: refusing takes a moment, too)."""
         self.connections.add(connection)
         self.last_seen = self.now()
-        return len(self.connections) <= self.settings.max_connections
+        beyond = len(self.connections) - self.settings.max_connections
+        if beyond > REFUSALS:
+            connection.give_up()
+        return beyond <= 0
 
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
@@ -99,6 +106,7 @@ class Acceptor:
         return {
             "modelserver_connections": len(self.connections),
             "modelserver_buffered_bytes": self.buffered,
+            "modelserver_unsent_bytes": self.unsent.total,
             "modelserver_requests_in_flight": self.workers.in_flight,
         }
 
@@ -125,11 +133,20 @@ class Acceptor:
             if connection.transport is not None:
                 connection.transport.abort()
 
+    def _close_unused(self, before: float) -> None:
+        """Make room: who came and never asked has no answer to lose."""
+        idle = self.settings.idle_timeout
+        for connection in tuple(self.connections):
+            if connection.idle and connection.opened_at < before and connection.deadline == connection.opened_at + idle:
+                connection.close()
+
     def _sweep_deadlines(self) -> None:
         # One timer for all: a timer for each state of each connection would cost every request.
         now = self.now()
         for connection in [c for c in self.connections if c.deadline < now]:
             connection.expire()
+        if len(self.connections) > self.settings.max_connections * NEARLY_FULL:
+            self._close_unused(now - self.settings.header_timeout)
         for watched in self._watched:
             if watched.look():
                 self.heads.forget()

@@ -9,38 +9,29 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
-from modelserver.errors import BodyTooLarge, HeadTooLarge, MalformedRequest, Overloaded, RequestError, RequestTimeout
+from modelserver.errors import BodyTooLarge, Overloaded, RequestError, RequestTimeout
 from modelserver.server.app import Endpoint, Reply, refusal
+from modelserver.server.framing import END_OF_HEAD, Chunks, take_body, take_head
 from modelserver.server.heads import Known
-from modelserver.server.http1 import CONTINUE, END_OF_HEAD, Chunks
+from modelserver.server.http1 import CONTINUE, UNREADABLE
 from modelserver.server.routes import UNKNOWN
+from modelserver.server.unsent import HIGH_WATER
 from modelserver.server.workers import INLINE_BYTES
 
 if TYPE_CHECKING:
     from modelserver.server.acceptor import Acceptor
 
 PIPELINE_BYTES = 64 * 1024  # read ahead while a request is being answered
+TURN = 16  # requests of one connection that are answered in a row before all others have had their turn
 LINGER_SECONDS = 3.0  # time for a refused client to read why, before its unread bytes reset the connection
 
 
 class Connection(asyncio.Protocol):
     """Created for each accepted connection by the Acceptor, which also sweeps over `deadline`s."""
 
-    __slots__ = (
-        "acceptor",
-        "accounted",
-        "buffer",
-        "busy",
-        "cancel",
-        "chunks",
-        "closing",
-        "current",
-        "deadline",
-        "lingering",
-        "transport",
-        "working_bytes",
-        "write_blocked",
-    )
+    __slots__ = ("acceptor", "accounted", "buffer", "busy", "cancel", "chunks", "closing", "current", "deadline",
+                 "half_closed", "lingering", "opened_at", "queued", "transport", "working_bytes",
+                 "write_blocked")  # fmt: skip
 
     def __init__(self, acceptor: "Acceptor") -> None:
         self.acceptor = acceptor
@@ -51,20 +42,23 @@ class Connection(asyncio.Protocol):
         self.busy = False  # a worker thread has the request
         self.closing = False  # the last answer was written (and lingering: reads go nowhere)
         self.lingering = False
+        self.half_closed = False  # the client has sent all it wants
+        self.queued = False  # its next turn is in the event loop's queue
         self.write_blocked = False
         self.cancel: Callable[[], object] | None = None
         self.working_bytes = 0  # of the body that a worker thread has
         self.accounted = 0  # bytes of ours in acceptor.buffered
-        self.deadline = 0.0
+        self.deadline = self.opened_at = 0.0
 
     # --- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        acceptor = self.acceptor
-        self.deadline = acceptor.now() + acceptor.settings.idle_timeout
-        if not acceptor.opened(self):
-            limit = acceptor.settings.max_connections
+        self.transport.set_write_buffer_limits(HIGH_WATER)
+        self.opened_at = self.acceptor.now()
+        self.deadline = self.opened_at + self.acceptor.settings.idle_timeout
+        if not self.acceptor.opened(self):
+            limit = self.acceptor.settings.max_connections
             self.refuse(Overloaded(f"The server holds {limit} connections, its limit. Try again in a second."))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.buffer = bytearray()
         self.chunks = None
         self._account()
+        self.acceptor.unsent.freed(self)
         if self.cancel is not None:
             self.cancel()
         self.acceptor.closed(self)
@@ -88,22 +83,25 @@ class Connection(asyncio.Protocol):
         if self.lingering:
             return
         self.buffer += data
-        self._advance()
+        if self.queued:
+            self._pause_reading()
+        else:
+            self._advance()
 
     def eof_received(self) -> bool:
-        # A client that has sent all it wants may half-close and still wait for the answer.
-        if self.current is None or not self.busy:
-            return False
-        self.closing = True
-        return True
+        # A client that has sent all it wants may half-close and still wait for its answers; TLS has no half.
+        self.half_closed = (self.busy or self.queued) and self.transport is not None and self.transport.can_write_eof()
+        return self.half_closed
 
     def pause_writing(self) -> None:
         self.write_blocked = True
         self._pause_reading()
         self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout
+        self.acceptor.unsent.blocked(self)
 
     def resume_writing(self) -> None:
         self.write_blocked = False
+        self.acceptor.unsent.freed(self)
         self._rest()
         self._advance()
 
@@ -111,9 +109,10 @@ class Connection(asyncio.Protocol):
         """`deadline` has passed: the sweeper calls this."""
         if self.busy and not self.write_blocked:
             return
-        if self.write_blocked or self.closing:
-            if self.transport is not None:
-                self.transport.abort()
+        if self.write_blocked and self.acceptor.unsent.read_on(self):
+            self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout  # a slow one, but it reads
+        elif self.write_blocked or self.closing:
+            self.give_up()
         elif self.current is not None:
             seconds = self.acceptor.settings.body_timeout
             self.refuse(RequestTimeout(f"The request's body did not arrive within {seconds:g} seconds."))
@@ -126,8 +125,11 @@ class Connection(asyncio.Protocol):
     # --- reading
 
     def _advance(self) -> None:
-        """Read as many requests from the buffer as can be answered now."""
-        while not (self.busy or self.closing or self.write_blocked):
+        """Read as many requests from the buffer as can be answered in this turn."""
+        body: bytes | None = b""
+        for _ in range(TURN):
+            if self.busy or self.closing or self.write_blocked:
+                break
             try:
                 body = self._next_request()
             except RequestError as error:
@@ -136,9 +138,19 @@ class Connection(asyncio.Protocol):
             if body is None:
                 break
             self._answer(body)
+        else:
+            if self.buffer and not self.closing:
+                self.queued = True
+                self.acceptor.loop.call_soon(self._next_turn)
         self._account()
-        if self.busy and len(self.buffer) > PIPELINE_BYTES:
+        if (self.busy or self.queued) and len(self.buffer) > PIPELINE_BYTES:
             self._pause_reading()
+        if self.half_closed and not (self.busy or self.queued or self.write_blocked or self.closing):
+            self.close()
+
+    def _next_turn(self) -> None:
+        self.queued = False
+        self._advance()
 
     def _next_request(self) -> bytes | None:
         """The body of the next whole request, `current` being its head; None while something is missing."""
@@ -146,36 +158,21 @@ class Connection(asyncio.Protocol):
             self.current = self._next_head()
             if self.current is None:
                 return None
-        head, buffer = self.current.head, self.buffer
-        if self.chunks is not None:
-            if not self.chunks.take(buffer):
-                return None
-            body, self.chunks = bytes(self.chunks.body), None
-            return body
-        length = cast(int, head.length)
-        if len(buffer) < length:
+        if self.chunks is None:
+            return take_body(self.buffer, cast(int, self.current.head.length))
+        if not self.chunks.take(self.buffer):
             return None
-        body = bytes(memoryview(buffer)[:length])
-        del buffer[:length]
+        body, self.chunks = bytes(self.chunks.body), None
         return body
 
     def _next_head(self) -> Known | None:
         buffer, settings = self.buffer, self.acceptor.settings
-        while buffer[:2] == b"\r\n":  # RFC 9112 §2.2: empty lines before a request line are to be ignored
-            del buffer[:2]
-        if not buffer:
+        raw = take_head(buffer, settings.max_header_bytes)
+        if raw is None:
+            if buffer:
+                self.deadline = min(self.deadline, self.acceptor.now() + settings.header_timeout)
             return None
-        end = buffer.find(END_OF_HEAD) + 4
-        if end < 4 or end > settings.max_header_bytes:
-            if len(buffer) > settings.max_header_bytes:
-                raise HeadTooLarge(f"Request line and headers are larger than {settings.max_header_bytes} bytes.")
-            if not buffer[:1].isalpha() or b"\n\n" in buffer:
-                raise MalformedRequest("This is not an HTTP/1.1 request.")
-            self.deadline = min(self.deadline, self.acceptor.now() + settings.header_timeout)
-            return None
-        raw = bytes(memoryview(buffer)[:end])
         known = self.acceptor.heads.read(raw)
-        del buffer[:end]
         limit = settings.max_body_bytes
         if known.head.length is not None and known.head.length > limit:
             raise BodyTooLarge(f"The body has {known.head.length} bytes; the limit is {limit}.")
@@ -215,8 +212,7 @@ class Connection(asyncio.Protocol):
 
         def done(reply: Reply) -> None:
             self.busy, self.cancel, self.working_bytes = False, None, 0
-            half_closed, self.closing = self.closing, False
-            self._reply(endpoint.label, reply, started, last=half_closed)
+            self._reply(endpoint.label, reply, started)
             if not at_once:  # else whoever called is reading on by itself
                 self._advance()
 
@@ -226,14 +222,15 @@ class Connection(asyncio.Protocol):
         if self.busy:
             self.cancel = cancel
 
-    def _reply(self, label: str, reply: Reply, started: float, last: bool = False) -> None:
+    def _reply(self, label: str, reply: Reply, started: float) -> None:
         self.acceptor.app.count(label, reply, started)
         transport, known = self.transport, self.current
         if transport is None or known is None:
             return  # the caller has gone
         self.current = None
         # While draining, the last of the requests that have already arrived gets `connection: close`.
-        close = last or not known.head.keep_alive or (self.acceptor.app.draining and not self.buffer)
+        last = (self.acceptor.app.draining or self.half_closed) and not self.buffer
+        close = last or not known.head.keep_alive
         echo, access_log = known.head.echo, self.acceptor.access_log
         if access_log is not None:
             echo = access_log.record(known.head, reply, perf_counter() - started)
@@ -271,7 +268,8 @@ class Connection(asyncio.Protocol):
         label = self.current.endpoint.label if self.current is not None else UNKNOWN
         reply = refusal(error)
         self.acceptor.app.count(label, reply, perf_counter())
-        self._write(reply, close=True, headless=False)
+        log, head = self.acceptor.access_log, self.current.head if self.current is not None else UNREADABLE
+        self._write(reply, close=True, headless=False, echo=log.record(head, reply, 0.0) if log else head.echo)
         self.buffer, self.chunks, self.current = bytearray(), None, None
         self.closing = self.lingering = True
         self._account()
@@ -285,6 +283,16 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
             self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout
+
+    def give_up(self) -> None:
+        """Nobody reads: what was written is lost."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the client has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     @property
     def idle(self) -> bool:

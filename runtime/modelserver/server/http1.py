@@ -1,4 +1,4 @@
-"""HTTP/1.1 as values: request heads, chunked bodies, response heads. No sockets in here (RFC 9112).
+"""HTTP/1.1 as values: request heads and response heads; bodies are in framing.py. No sockets in here (RFC 9112).
 
 A head is parsed by httptools (llhttp) once; the result depends on its bytes alone, so the connection remembers it:
 a client on a kept-alive connection sends the same head again and again.
@@ -11,15 +11,13 @@ from http import HTTPStatus
 
 import httptools
 
-from modelserver.errors import BodyTooLarge, ExpectationFailed, MalformedRequest, UnsupportedEncoding
+from modelserver.errors import ExpectationFailed, MalformedRequest, UnsupportedEncoding
 
-END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 JSON = "application/json"
 # An upgrade that is asked for, we never grant (RFC 9110 §7.8 lets a server ignore it), but llhttp would take the
 # bytes after the head for the new protocol's, and a POST would lose its body.
 UPGRADE = re.compile(rb"(?i)(?<=\r\n)upgrade(?=[ \t]*:)")
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # What the first is to us, the second is to Envoy, and so to the gateways and meshes made of it, which send it unasked.
@@ -31,8 +29,6 @@ TRACED = {
     b"x-request-id": re.compile(rb"[!-~]{1,128}"),
 }
 MOST_HEADS = 256  # answers' heads kept within a second; each request id makes another one
-LONGEST_CHUNK_LINE = 256
-LARGEST_TRAILER = 8192
 REMEMBERED_HEADS = 256
 
 
@@ -54,6 +50,9 @@ class Head:
     timeout: float | None = None
     credential: bytes | None = None
     echo: str = ""
+
+
+UNREADABLE = Head("-", "-", 0, False, False)  # stands in the access log for a head that was refused
 
 
 class _Fields:
@@ -166,63 +165,6 @@ def _body_length(named: dict[bytes, list[bytes]]) -> int | None:
     if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
         raise MalformedRequest("Content-Length must be one number.")
     return int(lengths[0])
-
-
-class Chunks:
-    """A chunked body being read. Feed it the buffer that the rest arrives in; it takes what it has understood."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.body = bytearray()
-        self._left = 0  # of the current chunk, its CRLF included
-        self._last = False
-
-    def take(self, buffer: bytearray) -> bool:
-        """Move chunks from `buffer` to `body`; True when the body is whole. Raises MalformedRequest, BodyTooLarge."""
-        while True:
-            if self._left > 2:
-                data = buffer[: self._left - 2]
-                self.body += data
-                self._left -= len(data)
-                del buffer[: len(data)]
-            if self._left > 2 or (self._left and len(buffer) < 2):
-                return False
-            if self._left:
-                if buffer[:2] != b"\r\n":
-                    raise MalformedRequest("A chunk of the body does not end where its size says.")
-                del buffer[:2]
-                self._left = 0
-            if self._last:
-                return self._trailers(buffer)
-            if not self._size(buffer):
-                return False
-
-    def _size(self, buffer: bytearray) -> bool:
-        line = CHUNK_SIZE.match(buffer)
-        if line is None:
-            if b"\n" in buffer[:LONGEST_CHUNK_LINE] or len(buffer) >= LONGEST_CHUNK_LINE:
-                raise MalformedRequest("A chunk of the body has no readable size.")
-            return False
-        length = int(line[1], 16)
-        if len(self.body) + length > self.limit:
-            raise BodyTooLarge(f"The body is larger than the limit of {self.limit} bytes.")
-        self._last, self._left = length == 0, length + 2 if length else 0
-        end = line.end()
-        del line  # a match holds the bytearray, which could then not shrink
-        del buffer[:end]
-        return True
-
-    def _trailers(self, buffer: bytearray) -> bool:
-        if buffer[:2] == b"\r\n":
-            del buffer[:2]
-            return True
-        end = buffer.find(END_OF_HEAD)
-        if end < 0:
-            if len(buffer) > LARGEST_TRAILER:
-                raise MalformedRequest("The trailers after the body are too long.")
-            return False
-        del buffer[: end + len(END_OF_HEAD)]
-        return True
 
 
 def http_date(second: int) -> str:
