@@ -89,7 +89,7 @@ def _inspect(path: Path, as_json: bool, request: bool) -> int:
 
     from modelserver import inspect, report
 
-    found = inspect.inspect(path)
+    found = inspect.inspect(path, read(ServeSettings, {}, os.environ).providers)
     if request and found.request is None:
         raise BadSettings(f"A request for {path} would be too long to print. Ask with a client and your own data.")
     if as_json or request:
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         if command == "serve":
             sub.add_argument("path", nargs="?", metavar="PATH", help="a .onnx file or a folder; default: --model-dir")
         for field in dataclasses.fields(settings):
-            default = f" [{field.default}]" if field.default not in (None, "") else ""
+            default = f" [{field.default}]" if field.default not in (None, "", ()) else ""
             explanation = f"{field.metadata['help']}{default} ({field.metadata['env']})".replace("%", "%%")
             sub.add_argument(flag(field.name), metavar="…", help=explanation)
     return parser

@@ -18,6 +18,7 @@ from modelserver.artifact.disk import DiskSource
 from modelserver.artifact.onnx_file import OnnxFile
 from modelserver.artifact.source import CHUNK_BYTES
 from modelserver.errors import ContainerError, ModelAccessDenied, RequestError
+from modelserver.providers import Provider
 from modelserver.tensors import FLOATING, TensorSpec
 from modelserver.threads import available
 
@@ -42,6 +43,7 @@ class Report:
 
     `file` is None for ONNX Runtime's own format, which does not tell operators, opsets and weights.
     `batchable`: the first axis of each input and output is open, so requests could share one run.
+    `runtime`: what ONNX Runtime was given here, as `modelserver_session_info` tells of a server.
     """
 
     path: str
@@ -49,6 +51,8 @@ class Report:
     digest: str
     bytes: int
     file: OnnxFile | None
+    producer: str
+    runtime: dict[str, str]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     batchable: bool
@@ -60,7 +64,7 @@ class Report:
     curl: str
 
 
-def inspect(path: Path) -> Report:
+def inspect(path: Path, providers: tuple[Provider, ...] = ()) -> Report:
     """Look at a file, a folder or a fetched model directory, load it, run it once. Raises ContainerError."""
     try:
         model, recorded = open_model(path)
@@ -71,7 +75,7 @@ def inspect(path: Path) -> Report:
     except ContainerError as problem:  # the same words help at a terminal, where there is no resource
         raise type(problem)(str(problem).replace("Check spec.model.uri", "Check the path")) from None
     told = onnx_file.read(model)
-    loaded = session.load(model, available(), None)
+    loaded = session.load(model, available(), None, providers)
     specs = loaded.signature
     names = told.dimensions if told else {}
     seconds, open_size = _run(loaded)
@@ -84,13 +88,15 @@ def inspect(path: Path) -> Report:
         digest=digest,
         bytes=size,
         file=told,
+        producer=loaded.producer,
+        runtime=dict(loaded.facts),
         inputs=tuple(_tensor(spec, names) for spec in specs.inputs),
         outputs=tuple(_tensor(spec, names) for spec in specs.outputs),
         batchable=batchable,
         run_seconds=seconds,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         settings=_settings(specs.inputs, seconds, open_size),
-        advice=_advice(told, batchable, seconds),
+        advice=_advice(told, path.is_dir(), batchable, seconds),
         request=request,
         curl=_curl(name, path, request),
     )
@@ -150,7 +156,7 @@ def _settings(inputs: Sequence[TensorSpec], seconds: float | None, open_size: in
     return wanted
 
 
-def _advice(told: OnnxFile | None, batchable: bool, seconds: float | None) -> tuple[str, ...]:
+def _advice(told: OnnxFile | None, folder: bool, batchable: bool, seconds: float | None) -> tuple[str, ...]:
     """Sentences about what a person could do better."""
     said = []
     if not batchable:
@@ -160,7 +166,7 @@ def _advice(told: OnnxFile | None, batchable: bool, seconds: float | None) -> tu
         )
     if seconds is None:
         said.append("No request of zeros is accepted, so the server can't warm up: name the open sizes, or fix them.")
-    if told and told.external_data:
+    if told and told.external_files and not folder:
         said.append("Weights lie in other files: give the URI of the folder, not of the file.")
     return tuple(said)
 

@@ -6,6 +6,7 @@ from modelserver.inspect import Report, Tensor
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 MOST_OPERATORS = 12
+MOST_FILES = 3
 WIDTH = 12  # of the first column
 
 
@@ -24,6 +25,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.run_seconds is not None:
         memory = size(report.peak_memory_bytes)
         yield _row("one run", f"{report.run_seconds * 1000:.3f} ms for zeros; this process took {memory} at most")
+    yield _row("runs on", ", ".join(f"{name} {value}" for name, value in report.runtime.items()))
     yield from _titled("settings", _settings(report))
     yield from _titled("advice", report.advice)
     yield ""
@@ -34,15 +36,18 @@ def _lines(report: Report) -> Iterator[str]:
 def _file(report: Report) -> Iterator[str]:
     file = report.file
     if file is None:
-        yield _row("format", "ONNX Runtime's own (.ort), which does not tell operators, opsets and weights")
+        made = f", made by {report.producer}" if report.producer else ""
+        yield _row("format", f"ONNX Runtime's own (.ort){made}; it does not tell operators, opsets and weights")
         return
     opsets = ", ".join(f"{domain} {version}" for domain, version in file.opsets.items())
     yield _row("producer", f"{file.producer or 'not told'}; ONNX IR version {file.ir_version}; opsets: {opsets}")
-    elsewhere = ", in other files" if file.external_data else ""
+    files = list(file.external_files)
+    rest = f" and {len(files) - MOST_FILES} more" if len(files) > MOST_FILES else ""
+    elsewhere = f", in {', '.join(files[:MOST_FILES])}{rest}" if files else ""
     yield _row("weights", f"{file.parameters:,} parameters, {size(file.weight_bytes)}{elsewhere}")
     several = [f"{name} ×{count}" if count > 1 else name for name, count in file.operators.items()]
-    rest = len(several) - MOST_OPERATORS
-    yield _row("operators", ", ".join(several[:MOST_OPERATORS]) + (f", and {rest} more kinds" if rest > 0 else ""))
+    more = len(several) - MOST_OPERATORS
+    yield _row("operators", ", ".join(several[:MOST_OPERATORS]) + (f", and {more} more kinds" if more > 0 else ""))
 
 
 def _tensors(title: str, tensors: tuple[Tensor, ...]) -> Iterator[str]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelserver.errors import BadSettings
+from modelserver.providers import Provider
+from modelserver.providers import parse as parse_providers
 
 GIB = 1024**3
 MIB = 1024**2
@@ -139,6 +141,12 @@ class ServeSettings:
     )
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"
+    )
+    providers: tuple[Provider, ...] = setting(
+        "MODELSERVER_PROVIDERS",
+        parse_providers,
+        (),
+        "ONNX Runtime's execution providers in order, such as cuda:device_id=0,cpu; auto: the CPU",
     )
     warmup_requests: int = setting(
         "MODELSERVER_WARMUP_REQUESTS", whole(0, 10_000), 3, "synthetic requests answered before the server is ready"

@@ -30,6 +30,15 @@ class Cpus:
         """A thread that spins while it waits burns the quota that the others need."""
         return self.quota is None
 
+    def facts(self, threads: int) -> dict[str, str]:
+        """For people and metrics: what was found here, and the `threads` that came of it."""
+        return {
+            "threads": str(threads),
+            "spinning": "on" if self.spinning and threads > 1 else "off",
+            "cpu_quota": "none" if self.quota is None else f"{self.quota:g}",
+            "cpus_allowed": str(self.allowed),
+        }
+
 
 def quota_v2(text: str) -> float | None:
     """The content of `cpu.max`: `max 100000` → None, `50000 100000` → 0.5."""

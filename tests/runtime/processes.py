@@ -134,3 +134,10 @@ class Reader:
         if not data:
             raise ConnectionError(f"The server closed; so far: {self.rest[:200]!r}")
         self.rest += data
+
+
+def scraped(server: Server) -> str:
+    """The text of /metrics."""
+    with server.connect() as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n")
+        return Reader(client).answer().body.decode()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from modelserver.artifact import directory, recognise
+from modelserver.artifact import directory, external, recognise
 from modelserver.artifact.digest import FetchedFile, model_digest
 from modelserver.artifact.directory import Artifact
 from modelserver.artifact.download import Bounds, download
@@ -81,7 +81,9 @@ def _fetch(settings: FetchSettings, source: Source, wanted: str | None) -> Artif
     partial.mkdir(parents=True)
     files, folder = _download_all(source, partial, settings, shown)
     entry = directory.choose_entry((file.path for file in files), shown)
-    recognise.check(partial / entry, f"{shown.rstrip('/')}/{entry}" if folder else shown)
+    origin = f"{shown.rstrip('/')}/{entry}" if folder else shown
+    recognise.check(partial / entry, origin)
+    external.check(partial / entry, origin)
     digest = model_digest(files, folder)
     if wanted not in (None, digest):
         raise DigestMismatch(

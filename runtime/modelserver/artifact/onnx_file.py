@@ -8,7 +8,7 @@ with its protobuf library and would load all weights; here the file is mapped, a
 import mmap
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
@@ -19,7 +19,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 # Bits of one element by TensorProto.DataType; 8 (string) has no fixed size.
 ELEMENT_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 8: 0, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64,
                 15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
-EXTERNAL = 1  # TensorProto.DataLocation: the data lies in another file
+EXTERNAL = 1  # TensorProto.DataLocation: the data lies in another file, which its field 13 tells, an entry a key
 DEEPEST = 32  # graphs within graphs (If, Loop, Scan); a file made to exhaust the stack goes deeper
 
 Field = tuple[int, int | memoryview]
@@ -31,6 +31,7 @@ class OnnxFile:
 
     `parameters` and `weight_bytes` count the initializers. `dimensions`: for each input and output of the graph that
     is a tensor of known rank, its sizes; a name where the model names an open one, "?" where it does not.
+    `external_files`: the files that hold weights, by path in the model's folder, and their least size in bytes.
     """
 
     ir_version: int
@@ -39,7 +40,7 @@ class OnnxFile:
     operators: dict[str, int]
     parameters: int
     weight_bytes: int
-    external_data: bool
+    external_files: dict[str, int]
     dimensions: dict[str, tuple[int | str, ...]]
 
 
@@ -49,7 +50,7 @@ class _Found:
     dimensions: dict[str, tuple[int | str, ...]]
     parameters: int = 0
     weight_bits: int = 0
-    external_data: bool = False
+    external_files: dict[str, int] = field(default_factory=dict)
 
 
 def read(path: Path) -> OnnxFile | None:
@@ -135,7 +136,7 @@ def _model(content: memoryview) -> OnnxFile:
         operators=dict(sorted(found.operators.items(), key=lambda item: (-item[1], item[0]))),
         parameters=found.parameters,
         weight_bytes=(found.weight_bits + 7) // 8,
-        external_data=found.external_data,
+        external_files=found.external_files,
         dimensions=found.dimensions,
     )
 
@@ -168,16 +169,24 @@ def _node(node: memoryview, found: _Found, depth: int) -> None:
 
 def _initializer(tensor: memoryview, found: _Found) -> None:
     sizes: list[int] = []
-    bits = 0
+    entries: dict[str, str] = {}
+    bits, elsewhere = 0, False
     for number, value in fields(tensor):
         if number == 1:
             sizes += [value] if isinstance(value, int) else _packed(value)
         elif number == 2:
             bits = ELEMENT_BITS.get(_number(value), 0)
-        elif number == 14 and value == EXTERNAL:
-            found.external_data = True
+        elif number == 13:
+            entry = dict(fields(_message(value)))
+            entries[_text(entry[1]) if 1 in entry else ""] = _text(entry[2]) if 2 in entry else ""
+        elif number == 14:
+            elsewhere = value == EXTERNAL
     found.parameters += prod(sizes)
     found.weight_bits += prod(sizes) * bits
+    if elsewhere:
+        location = entries.get("location", "")
+        end = int(entries.get("offset", 0)) + int(entries.get("length", (prod(sizes) * bits + 7) // 8))
+        found.external_files[location] = max(end, found.external_files.get(location, 0))
 
 
 def _packed(numbers: memoryview) -> list[int]:
