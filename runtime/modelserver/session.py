@@ -35,6 +35,9 @@ from modelserver.threads import Cpus
 
 log = logging.getLogger("modelserver")
 VERSION = str(onnxruntime.__version__)
+# ONNX Runtime's memory grows to what its largest run needed, and stays: 160 MB after a ResNet-50's batch of 16. After
+# a run with this much input what is free goes back; it costs 0.1% of a ResNet-50's run, and less of larger ones.
+LARGE_BYTES = 1024**2
 
 # The first pattern found in ONNX Runtime's words (exception's name first) tells what went wrong, and what to do.
 LOAD_ERRORS: tuple[tuple[str, type[ContainerError], str], ...] = (
@@ -70,6 +73,8 @@ def load(path: Path, cpus: Cpus, threads: int | None, asked: tuple[Provider, ...
     wanted = resolve(asked, onnxruntime.get_available_providers())
     try:
         session = started(path, options, wanted)
+    except ContainerError:
+        raise
     except Exception as problem:  # its exceptions have no common base but Exception
         external.check(path, path.name)  # tells what is wrong with weights in other files better
         raise load_error(path.name, type(problem).__name__, str(problem)) from None
@@ -145,6 +150,9 @@ class Session:
 
     def __init__(self, session: Any, threads: int, facts: Mapping[str, str] = MappingProxyType({})) -> None:
         self._run = session.run
+        # Made once: without options of ours ONNX Runtime makes some for each run, which takes 0.7 µs.
+        self._options, self._shrinking = onnxruntime.RunOptions(), onnxruntime.RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self.threads = threads
         self.facts = facts
         self.producer = str(session.get_modelmeta().producer_name)
@@ -164,7 +172,11 @@ class Session:
             if self._special is not None:
                 values = ort_values.run(self._special, self.signature, specs, inputs)
             else:
-                values = self._run(self._all if outputs is None else [spec.name for spec in specs], inputs)
+                options = self._options
+                for array in inputs.values():
+                    if array.nbytes >= LARGE_BYTES:
+                        options = self._shrinking
+                values = self._run(self._all if outputs is None else [spec.name for spec in specs], inputs, options)
         except Exception as problem:  # its exceptions have no common base but Exception
             kind = ModelRejectedInput if type(problem).__name__ == "InvalidArgument" else InternalError
             raise kind(f"The model could not be run on this input: {plain(str(problem))}.") from None

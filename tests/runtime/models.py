@@ -57,11 +57,33 @@ def linear() -> bytes:
     return model([node], [("x", Type.FLOAT, ["N", 4])], [("y", Type.FLOAT, ["N", 3])], initializers=weights)
 
 
+def squares() -> bytes:
+    """total = the sum of x[N] · x[N]: as much memory again as x takes, while it runs."""
+    nodes = [helper.make_node("Mul", ["x", "x"], ["s"]), helper.make_node("ReduceSum", ["s"], ["total"])]
+    return model(nodes, [("x", Type.FLOAT, ["N"])], [("total", Type.FLOAT, [1])])
+
+
 def echo(datatype: str, shape: Sequence[object] = ("N",)) -> bytes:
     """out = in, of any datatype and shape."""
     node = helper.make_node("Identity", ["in"], ["out"])
     kind = ONNX_TYPES[datatype]
     return model([node], [("in", kind, list(shape))], [("out", kind, list(shape))])
+
+
+def every_datatype() -> bytes:
+    """out_T = in_T of [2, 2] for every datatype T but BF16; an input that is left out is zeros, false or empty."""
+    kinds = {name: kind for name, kind in ONNX_TYPES.items() if name != "BF16"}
+    nodes = [helper.make_node("Identity", [f"in_{name}"], [f"out_{name}"]) for name in kinds]
+    defaults = [
+        helper.make_tensor(f"in_{name}", kind, [2, 2], [b""] * 4 if name == "BYTES" else [0] * 4)
+        for name, kind in kinds.items()
+    ]
+    return model(
+        nodes,
+        [(f"in_{name}", kind, [2, 2]) for name, kind in kinds.items()],
+        [(f"out_{name}", kind, [2, 2]) for name, kind in kinds.items()],
+        initializers=defaults,
+    )
 
 
 def two_in_two_out() -> bytes:

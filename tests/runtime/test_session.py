@@ -1,9 +1,11 @@
 """ONNX Runtime behind the core: every datatype, every kind of output, and what it says when a model can't be used."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -198,6 +200,21 @@ def test_a_quota_means_no_more_threads_than_it_has(tmp_path: Path) -> None:
     path.write_bytes(models.linear())
     assert load(path, Cpus(quota=2.0, allowed=8), None).threads == 2
     assert load(path, Cpus(quota=2.0, allowed=8), 3).threads == 3
+
+
+def test_memory_of_a_large_run_goes_back(tmp_path: Path) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.squares())
+    session = load(path, ONE_CPU, None)
+    large = np.ones(16 * 1024**2, np.float32)  # 64 MiB, and so are the squares
+    session.run({"x": large[:4]}, None)
+    before = resident()
+    [(_, total)] = session.run({"x": large}, None)
+    assert total.item() == large.size
+    assert resident() - before < 48 * 1024**2
 
 
 def test_refused_inputs_are_400s_of_ours() -> None:
