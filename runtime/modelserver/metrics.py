@@ -147,5 +147,6 @@ def _process(started: float) -> dict[str, float]:
     statm, fds = Path("/proc/self/statm"), Path("/proc/self/fd")
     if statm.is_file():
         figures["process_resident_memory_bytes"] = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        figures["process_open_fds"] = len(list(fds.iterdir()))
+        # Not by Path: with thousands of connections that takes five times as long.
+        figures["process_open_fds"] = len(os.listdir(fds))  # noqa: PTH208
     return figures

@@ -56,15 +56,16 @@ class Acceptor:
             self._watched.append(Watched((self.keys.path,), self.keys.read))
         tls = self._tls()
         listening = listeners.tcp(settings)
-        self._servers.append(
-            await self.loop.create_server(
-                lambda: Connection(self),
-                sock=listening,
-                backlog=listeners.BACKLOG,
-                ssl=tls.context if tls else None,
-                ssl_handshake_timeout=settings.header_timeout or None if tls else None,
+        for sock in listeners.doors(listening):
+            self._servers.append(
+                await self.loop.create_server(
+                    lambda: Connection(self),
+                    sock=sock,
+                    backlog=listeners.BACKLOG,
+                    ssl=tls.context if tls else None,
+                    ssl_handshake_timeout=settings.header_timeout or None if tls else None,
+                )
             )
-        )
         if settings.unix_socket is not None:
             local = listeners.unix(settings.unix_socket, settings.unix_socket_mode)
             self._unix = (settings.unix_socket, settings.unix_socket.stat().st_ino)

@@ -66,6 +66,7 @@ class App:
         self.inline = False
         self.draining = False
         self.headers: dict[str, str] = {}
+        self.documents: dict[str, bytes] = {}  # made once: a flood of questions for one of 1.4 ms is an attack
         self.gauges: Callable[[], dict[str, float]] = dict  # what the edge that carries requests knows of itself
         if settings.revision:
             self.headers["x-modelway-revision"] = settings.revision

@@ -10,6 +10,7 @@ from pathlib import Path
 from modelserver.errors import BadSettings
 from modelserver.settings import ServeSettings
 
+DOORS = 8  # connections accepted in one round of the event loop
 BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn
 
 
@@ -37,6 +38,15 @@ def _bound(host: str, port: int) -> socket.socket:
             if problem.errno != EADDRNOTAVAIL:
                 raise
     return socket.create_server(("", port), backlog=BACKLOG)
+
+
+def doors(listening: socket.socket) -> list[socket.socket]:
+    """The socket and duplicates of it, each for a server of its own on the event loop.
+
+    libuv accepts one connection in each round of the loop, and a round lasts as long as all requests that are ready:
+    a thousand clients that came at once beside a thousand that ask waited for up to 3 s to be let in.
+    """
+    return [listening, *(listening.dup() for _ in range(DOORS - 1))]
 
 
 def unix(path: Path, mode: int) -> socket.socket:

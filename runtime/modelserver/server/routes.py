@@ -54,8 +54,11 @@ def _page(app: App) -> Reply:
 
     settings = app.settings
     keys = settings.api_keys_file is not None
-    body = page.page(app.name, settings.model_version, settings.revision, app.core.session.signature, keys=keys)
-    return Reply(200, body, page.CONTENT_TYPE, page.HEADERS)
+    if "page" not in app.documents:
+        app.documents["page"] = page.page(
+            app.name, settings.model_version, settings.revision, app.core.session.signature, keys=keys
+        )
+    return Reply(200, app.documents["page"], page.CONTENT_TYPE, page.HEADERS)
 
 
 def _openapi(app: App) -> Reply:
@@ -66,7 +69,9 @@ def _openapi(app: App) -> Reply:
     subject = openapi.Subject(
         app.name, versions(app), app.core.session.signature, keys=app.settings.api_keys_file is not None
     )
-    return Reply(200, orjson.dumps(openapi.document(subject, ROUTES)))
+    if "openapi" not in app.documents:
+        app.documents["openapi"] = orjson.dumps(openapi.document(subject, ROUTES))
+    return Reply(200, app.documents["openapi"])
 
 
 def _metrics(app: App) -> Reply:
