@@ -1,13 +1,13 @@
-"""ONNX's own node tests, all of them, through JSON and binary tensors: the bytes of the bare session come back."""
+"""ONNX's own node tests, all of them, over REST and gRPC: the bytes of the bare session come back."""
 
-from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tests.runtime import backend_cases
-from tests.runtime.backend_cases import SAME
+from tests.runtime.backend_cases import FORMS, SAME
 
-# What may be left out, and how much of it: a codec that begins to refuse more is found here. Counted with onnx 1.23.
+# What may be left out, and how much of it: a server that begins to refuse more is found here. Counted with onnx 1.23.
 LEFT_OUT = {
     "ONNX Runtime does not load it": 400,
     "ONNX Runtime does not run it": 100,
@@ -15,12 +15,20 @@ LEFT_OUT = {
     "ONNX Runtime answers something else": 40,
     "random": 20,
     "a sequence of tensors of several shapes": 20,
-    "bfloat16, which the bare session does not take as an array": 10,
 }
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the cases divide by zero on purpose
-def test_every_case_that_onnx_runtime_passes_comes_back_with_the_same_bytes() -> None:
-    told = Counter(backend_cases.of(case) for case in backend_cases.cases())
-    assert told.pop(SAME) >= 1300
-    assert {reason: count for reason, count in told.items() if count > LEFT_OUT.get(reason, 0)} == {}
+def test_every_case_that_onnx_runtime_passes_comes_back_with_the_same_bytes(tmp_path: Path) -> None:
+    told = backend_cases.tell(backend_cases.cases(), tmp_path)
+    assert (told.refused, told.changed) == ({}, [])
+    counts = {reason: len(names) for reason, names in told.left_out.items()}
+    assert {reason: count for reason, count in counts.items() if count > LEFT_OUT.get(reason, 0)} == {}
+    assert {form: told.forms[form][SAME] for form in FORMS if told.forms[form][SAME] < 1300} == {}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_some_cases_with_a_server_process_each(tmp_path: Path) -> None:
+    told = backend_cases.tell(backend_cases.cases()[::150], tmp_path, serve=True)
+    assert (told.refused, told.changed) == ({}, [])
+    assert all(told.forms[form][SAME] > 5 for form in FORMS)
