@@ -22,6 +22,9 @@ def take_head(buffer: bytearray, limit: int) -> bytes | None:
         if buffer[:2] != b"\r\n":
             break
         del buffer[:2]
+    # Before the parser, which overlooks some of what may stand here: one that does not would see another request.
+    if buffer and not buffer[:1].isalpha() and buffer != b"\r":
+        raise MalformedRequest("This is not an HTTP/1.1 request.")
     end = buffer.find(END_OF_HEAD) + 4
     if 4 <= end <= limit:
         raw = bytes(memoryview(buffer)[:end])
@@ -29,7 +32,7 @@ def take_head(buffer: bytearray, limit: int) -> bytes | None:
         return raw
     if len(buffer) > limit:
         raise HeadTooLarge(f"Request line and headers are larger than {limit} bytes.")
-    if (buffer and not buffer[:1].isalpha() and buffer != b"\r") or b"\n\n" in buffer:
+    if b"\n\n" in buffer:
         raise MalformedRequest("This is not an HTTP/1.1 request.")
     return None
 

@@ -92,6 +92,8 @@ def parse_head(raw: bytes) -> Head:
         named.setdefault(name, []).append(value)
     if version == "1.1" and len(named.get(b"host", [])) != 1:
         raise MalformedRequest("An HTTP/1.1 request must have exactly one Host header.")
+    if version == "1.0" and b"transfer-encoding" in named:  # RFC 9112 §6.1: framing that a proxy may read otherwise
+        raise MalformedRequest("HTTP/1.0 has no Transfer-Encoding. Send the body with a Content-Length.")
     expectation = b",".join(named.get(b"expect", [])).strip().lower()
     if expectation not in (b"", b"100-continue"):
         raise ExpectationFailed("The only expectation that can be met is 100-continue.")
