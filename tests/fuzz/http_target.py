@@ -23,8 +23,8 @@ def run(data: bytes) -> None:
         return
     cuts, events, wire = Random(data[0]), data[1], data[2:]
     with served.failures_raised():
-        whole = _exchange(wire, [len(wire)], 0)
-        pieces = _exchange(wire, _sizes(cuts, len(wire)), events)
+        whole = exchange(wire, [len(wire)], 0)
+        pieces = exchange(wire, _sizes(cuts, len(wire)), events)
     if not events & 3:
         assert _statuses(whole) == _statuses(pieces), "other answers, because the network cut the bytes elsewhere"
 
@@ -37,7 +37,7 @@ def _sizes(cuts: Random, length: int) -> list[int]:
     return sizes
 
 
-def _exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
+def exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
     loop = served.Loop()
     at = served.acceptor(_app(), loop)
     connection, transport = served.connected(at)
