@@ -35,6 +35,15 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("modelserver_batch_size", "histogram", "Rows of a run behind the queue, of one request or of several."),
         Metric("modelserver_queue_duration_seconds", "histogram", "How long requests waited for the model to be free."),
+        Metric(
+            "modelserver_traffic_generation", "gauge", "Generation of the traffic document in use; 0 before the first."
+        ),
+        Metric(
+            "modelserver_traffic_documents_refused_total", "counter", "Traffic documents that could not be understood."
+        ),
+        Metric("modelserver_forwarded_total", "counter", "Requests sent on to the candidate, by outcome."),
+        Metric("modelserver_forwarded_duration_seconds", "histogram", "How long the candidate took, the way included."),
+        Metric("modelserver_shadowed_total", "counter", "Requests copied to the candidate, by outcome."),
         Metric("modelserver_requests_in_flight", "gauge", "Requests that wait for or run in worker threads."),
         Metric("modelserver_connections", "gauge", "Open connections."),
         Metric("modelserver_buffered_bytes", "gauge", "Bytes of unfinished requests held for all connections."),
@@ -45,6 +54,7 @@ METRICS: dict[str, Metric] = {
         Metric("modelserver_model_load_seconds", "gauge", "Time to import ONNX Runtime and load the model."),
         Metric("modelserver_model_warmup_seconds", "gauge", "Time that the warm-up requests took."),
         Metric("modelserver_model_run_seconds", "gauge", "Median time of one bare run, probed at start."),
+        Metric("modelserver_session_info", "gauge", "Always 1; the labels tell what ONNX Runtime was given."),
         Metric("modelserver_threads", "gauge", "Threads that ONNX Runtime may use for one run."),
         Metric("process_cpu_seconds_total", "counter", "User and system CPU time of this process."),
         Metric("process_resident_memory_bytes", "gauge", "Resident memory of this process."),
@@ -76,8 +86,13 @@ class Metrics:
         self.histograms: dict[str, Histogram] = {}
         self.batch_rows = Histogram(ROWS)
         self.queue_seconds = Histogram(BUCKETS)
+        self.refused_documents = 0
+        self.forwards: dict[str, int] = {}
+        self.forward_seconds = Histogram(BUCKETS)
+        self.shadows: dict[str, int] = {}
         self.gauges: dict[str, float] = {"modelserver_ready": 0, "modelserver_draining": 0}
         self.info: dict[str, str] = {}
+        self.session_info: dict[str, str] = {}
         self.started = time.time()
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -98,6 +113,16 @@ class Metrics:
         """Count one error; `kind` is the name of its class."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
+    def forwarded(self, outcome: str, seconds: float | None = None) -> None:
+        """Count one request sent on: "answered" within these seconds, or why not, which is one of counts.FAILURES."""
+        self.forwards[outcome] = self.forwards.get(outcome, 0) + 1
+        if seconds is not None:
+            self.forward_seconds.observe(seconds)
+
+    def shadowed(self, outcome: str) -> None:
+        """Count one copy: "agreed", "disagreed", "failed" or "dropped"."""
+        self.shadows[outcome] = self.shadows.get(outcome, 0) + 1
+
     def render(self) -> bytes:
         """The Prometheus text format."""
         samples: dict[str, list[str]] = {name: [] for name in METRICS}
@@ -105,6 +130,14 @@ class Metrics:
             samples["modelserver_requests_total"].append(_sample("", {"path": path, "code": str(status)}, count))
         for kind, count in self.errors.items():
             samples["modelserver_errors_total"].append(_sample("", {"kind": kind}, count))
+        for name, outcomes in {
+            "modelserver_forwarded_total": self.forwards,
+            "modelserver_shadowed_total": self.shadows,
+        }.items():
+            samples[name] = [_sample("", {"outcome": outcome}, count) for outcome, count in outcomes.items()]
+        if self.forwards:
+            samples["modelserver_forwarded_duration_seconds"].extend(_histogram({}, self.forward_seconds))
+        samples["modelserver_traffic_documents_refused_total"].append(_sample("", {}, self.refused_documents))
         for path, histogram in self.histograms.items():
             samples["modelserver_request_duration_seconds"].extend(_histogram({"path": path}, histogram))
         queued = {"modelserver_batch_size": self.batch_rows, "modelserver_queue_duration_seconds": self.queue_seconds}
@@ -112,6 +145,8 @@ class Metrics:
             samples[name].extend(_histogram({}, queue))
         if self.info:
             samples["modelserver_model_info"].append(_sample("", self.info, 1))
+        if self.session_info:
+            samples["modelserver_session_info"].append(_sample("", self.session_info, 1))
         for name, value in (self.gauges | _process(self.started)).items():
             samples[name].append(_sample("", {}, value))
         return "".join(_family(METRICS[name], lines) for name, lines in samples.items() if lines).encode()

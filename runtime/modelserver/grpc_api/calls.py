@@ -24,12 +24,14 @@ from modelserver.errors import (
     RequestError,
     sentence,
 )
-from modelserver.grpc_api.status import code_of
+from modelserver.grpc_api.splitting import Answered
+from modelserver.grpc_api.status import CODES, code_of
 from modelserver.grpc_api.waiting import Gone, execute
 from modelserver.protocol import messages
 from modelserver.protocol.descriptors import ProtoFile
 from modelserver.protocol.messages import PROTO
 from modelserver.server.app import App, Reply, refusal
+from modelserver.traffic.channel import Metadata, Refusal
 
 log = logging.getLogger("modelserver")
 HEALTH = ProtoFile(Path(__file__).with_name("health.proto"))
@@ -108,6 +110,7 @@ ANSWERS: Mapping[str, Answer] = {
     f"/{SERVICE}/RepositoryIndex": _repository_index,
     "/grpc.health.v1.Health/Check": _health,
 }
+STATUSES = {code: status for status, code in CODES.items() if status in (400, 413)}  # of what a candidate refuses
 UNKNOWN = "grpc other"  # the metrics' label of every method that is not in the table: names are the callers' choice
 
 
@@ -163,23 +166,32 @@ class Calls:
         )
 
     def _answer(self, method: Method, arrived: float, body: bytes, context: grpc.ServicerContext) -> bytes:
-        answer_to = self._infer if method.answer is _infer else method.answer
         error: RequestError | None = None
         answer: bytes | dict[str, Any] = b""
+        trailing = self._metadata
         try:
             request = messages.parse(method.request, body)
-            answer = answer_to(self.app, request, context)
+            if method.answer is _infer:
+                answer, trailing = self._infer(request, body, context)
+            else:
+                answer = method.answer(self.app, request, context)
         except Gone:
             return b""
+        except Refusal as problem:
+            self._count(method.label, Reply(STATUSES[problem.code], b""), arrived)
+            context.set_trailing_metadata(problem.trailing)
+            context.abort(problem.code, problem.details)
         except RequestError as problem:
             error = problem
         except Exception:
             log.exception("A call of %s failed", method.label)
             error = InternalError("The server failed on this request; its log says why.")
-        self._end(method.label, arrived, error, context)
+        self._end(method.label, arrived, error, context, trailing)
         return answer if isinstance(answer, bytes) else bytes(method.response(**answer).SerializeToString())
 
-    def _infer(self, app: App, request: Any, context: grpc.ServicerContext) -> bytes:
+    def _infer(self, request: Any, body: bytes, context: grpc.ServicerContext) -> Answered:
+        """Of one of these few calls; here, or by the candidate of a rollout."""
+        app, splitter = self.app, self.app.splitter
         self.last_seen = time.monotonic()
         limit = app.settings.max_in_flight
         with self._lock:  # `+= 1` by several threads would lose some
@@ -187,22 +199,36 @@ class Calls:
                 raise Overloaded(f"{limit} calls are under way, which is the limit. Try again in a second.")
             self.in_flight += 1
         try:
-            return _infer(app, request, context)
+            own = partial(_infer, app, request, context)
+            if splitter is None or splitter.grpc is None:
+                return Answered(own(), self._metadata)
+            settled = bool(request.model_version) or request.model_name != app.name
+            return splitter.grpc.answer(body, settled, context, own)
         finally:
             with self._lock:
                 self.in_flight -= 1
 
-    def _end(self, label: str, arrived: float, error: RequestError | None, context: grpc.ServicerContext) -> None:
+    def _end(
+        self,
+        label: str,
+        arrived: float,
+        error: RequestError | None,
+        context: grpc.ServicerContext,
+        trailing: Metadata = (),
+    ) -> None:
         """Count the call; then the metadata, and the error if there is one (which leaves by an exception of gRPC's)."""
         reply = refusal(error) if error is not None else Reply(200, b"")
+        self._count(label, reply, arrived)
+        if error is None:
+            context.set_trailing_metadata(trailing)
+            return
+        late = (RETRY_LATER,) if reply.status == 503 else ()
+        context.set_trailing_metadata((*self._metadata, *late))
+        context.abort(code_of(error), sentence(error))
+
+    def _count(self, label: str, reply: Reply, arrived: float) -> None:
         # Where the loop is closed, the drain is over, and nobody will read the numbers again.
         with suppress(RuntimeError):
             # The numbers belong to the event loop's thread: a lock would cost HTTP's every request, a call over to it
             # costs only gRPC's.
             self._loop.call_soon_threadsafe(self.app.count, label, reply, arrived)
-        if error is None:
-            context.set_trailing_metadata(self._metadata)
-            return
-        late = (RETRY_LATER,) if reply.status == 503 else ()
-        context.set_trailing_metadata((*self._metadata, *late))
-        context.abort(code_of(error), sentence(error))

@@ -20,12 +20,14 @@ from modelserver.errors import (
 from modelserver.metrics import Metrics
 from modelserver.server.http1 import JSON, JSON_LENGTH
 from modelserver.settings import ServeSettings
+from modelserver.traffic.counts import Counts
 
 if TYPE_CHECKING:
     # Imported for real only when the model is loaded: 0.1 s.
     from modelserver.core import Core
     from modelserver.execution.execution import Execution
     from modelserver.inference import Answer, Inference, Outputs
+    from modelserver.traffic.splitter import Splitter
 
 log = logging.getLogger("modelserver")
 LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
@@ -33,13 +35,18 @@ TENSORS = "application/octet-stream"  # the content type of JSON with raw tensor
 
 
 class Reply(NamedTuple):
-    """An answer: `extra` are further header lines, each ending in CRLF; `error` is the kind, where it is one."""
+    """An answer: `extra` are further header lines, each ending in CRLF; `error` is the kind, where it is one.
+
+    `head` are all header lines of an answer that another server gave, but for those that frame it; then `content_type`
+    and `extra` do not count.
+    """
 
     status: int
     body: bytes
     content_type: str = JSON
     extra: str = ""
     error: str = ""
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ class App:
         self.execution: Execution | None = None
         self.inline = False
         self.draining = False
+        self.splitter: Splitter | None = None  # takes all requests for the model while there is a candidate
+        self.counts = Counts(0, time.monotonic())
         self.headers: dict[str, str] = {}
         self.documents: dict[str, bytes] = {}  # made once: a flood of questions for one of 1.4 ms is an attack
         self.gauges: Callable[[], dict[str, float]] = dict  # what the edge that carries requests knows of itself

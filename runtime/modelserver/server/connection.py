@@ -200,14 +200,13 @@ class Connection(asyncio.Protocol):
         started = perf_counter()
         if endpoint.answer is not None:
             self._reply(endpoint.label, endpoint.answer(), started)
-        elif app.core is None or (app.inline and len(body) <= INLINE_BYTES):
+        elif app.splitter is None and (app.core is None or (app.inline and len(body) <= INLINE_BYTES)):
             self._reply(endpoint.label, app.infer(endpoint, body, self.current.head.json_length), started)
         else:
             self._submit(endpoint, body, started)
 
     def _submit(self, endpoint: Endpoint, body: bytes, started: float) -> None:
         assert self.current is not None
-
         at_once = True
 
         def done(reply: Reply) -> None:
@@ -217,7 +216,8 @@ class Connection(asyncio.Protocol):
                 self._advance()
 
         self.busy, self.working_bytes = True, len(body)
-        cancel = self.acceptor.workers.submit(endpoint, body, self.current.head, done)
+        known, workers, splitter = self.current, self.acceptor.workers, self.acceptor.app.splitter
+        cancel = splitter.submit(known, body, done) if splitter else workers.submit(endpoint, body, known.head, done)
         at_once = False
         if self.busy:
             self.cancel = cancel
@@ -242,7 +242,8 @@ class Connection(asyncio.Protocol):
 
     def _write(self, reply: Reply, close: bool, headless: bool, echo: str = "") -> None:
         assert self.transport is not None
-        start = self.acceptor.response_heads.start(reply.status, close, reply.content_type, reply.extra + echo)
+        heads = self.acceptor.response_heads
+        start = heads.start(reply.status, close, reply.content_type, reply.extra + echo, reply.head)
         body = b"" if headless else reply.body
         self.transport.write(b"%b%d\r\n\r\n%b" % (start, len(reply.body), body))
 

@@ -14,11 +14,15 @@ REMEMBERED_BYTES = 2048
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A parsed head with what answers it. `plain`: a body of known, allowed length and nothing special."""
+    """A parsed head with what answers it. `plain`: a body of known, allowed length and nothing special.
+
+    `raw` are its bytes, with the empty line at the end.
+    """
 
     head: Head
     endpoint: Endpoint
     plain: bool
+    raw: bytes
 
 
 class KnownHeads:
@@ -39,7 +43,7 @@ class KnownHeads:
         endpoint = self._router.find(head.method, head.target)
         if self._keys is not None:
             endpoint = guarded(endpoint, self._keys, head.credential)
-        known = Known(head, endpoint, plain)
+        known = Known(head, endpoint, plain, raw)
         if len(raw) <= min(REMEMBERED_BYTES, self._settings.max_header_bytes):
             if len(self._seen) >= REMEMBERED:
                 self._seen.clear()

@@ -28,6 +28,7 @@ TRACED = {
     b"traceparent": re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
     b"x-request-id": re.compile(rb"[!-~]{1,128}"),
 }
+PHRASED = frozenset(map(int, HTTPStatus))
 MOST_HEADS = 256  # answers' heads kept within a second; each request id makes another one
 REMEMBERED_HEADS = 256
 
@@ -175,6 +176,14 @@ def http_date(second: int) -> str:
     return f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{sec:02} GMT"
 
 
+def passed_back(status: int, close: bool, lines: bytes) -> bytes:
+    """The head of another server's answer, up to the number that follows `content-length: `."""
+    # A status may be one that HTTPStatus lacks; the phrase says nothing to a program (RFC 9112 §4).
+    phrase = HTTPStatus(status).phrase.encode() if status in PHRASED else b""
+    connection = b"close" if close else b"keep-alive"
+    return b"HTTP/1.1 %d %b\r\n%bconnection: %b\r\ncontent-length: " % (status, phrase, lines, connection)
+
+
 class ResponseHeads:
     """Response heads up to the number that follows `content-length: `, made once a second (they hold the date)."""
 
@@ -183,8 +192,10 @@ class ResponseHeads:
         self._second = 0
         self._made: dict[tuple[int, bool, str, str], bytes] = {}
 
-    def start(self, status: int, close: bool, content_type: str = JSON, extra: str = "") -> bytes:
-        """`extra`: more header lines, each ending in CRLF."""
+    def start(self, status: int, close: bool, content_type: str = JSON, extra: str = "", given: bytes = b"") -> bytes:
+        """`extra`: more header lines, each ending in CRLF. `given`: another server's lines, instead of ours."""
+        if given:
+            return passed_back(status, close, given)
         second = int(time.time())
         if second != self._second or len(self._made) >= REMEMBERED_HEADS:  # a traceparent makes each head another
             self._second = second

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelserver.execution.choice import Choice
     from modelserver.execution.execution import Execution
     from modelserver.grpc_api.server import GrpcServer
+    from modelserver.traffic.traffic import Traffic
     from modelserver.warmup import Warmth
 
 log = logging.getLogger("modelserver")
@@ -91,6 +92,7 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
     port = await acceptor.listen()
     log.info("listening on port %d, loading %s", port, model)
     grpc = _grpc(app, loop)
+    traffic = _traffic(app, workers, loop)
     loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
     loading = loop.run_in_executor(loader, load, model, app.name, app.settings)
     either: list[asyncio.Future[Any]] = [loading, stop.asked]
@@ -107,6 +109,8 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
         loader.shutdown(wait=False, cancel_futures=True)
         acceptor.stop_listening()
         acceptor.abort()
+        if traffic is not None:
+            traffic.close()
         workers.close()
         if grpc is not None:
             grpc.close()
@@ -120,6 +124,16 @@ def _grpc(app: App, loop: asyncio.AbstractEventLoop) -> "GrpcServer | None":
     from modelserver.grpc_api.server import GrpcServer  # 0.1 s and 7 MiB that others need not pay for
 
     return GrpcServer(app, loop)
+
+
+def _traffic(app: App, workers: Workers, loop: asyncio.AbstractEventLoop) -> "Traffic | None":
+    if app.settings.revision is None:
+        return None  # of no ModelDeployment, so there is nothing to share
+    from modelserver.traffic.traffic import Traffic
+
+    traffic = Traffic(app, workers, loop)
+    traffic.start()
+    return traffic
 
 
 def _open(app: App, loaded: Loaded, digest: str | None, model: Path) -> None:
@@ -140,18 +154,19 @@ def _open(app: App, loaded: Loaded, digest: str | None, model: Path) -> None:
         "file": model.name,
         "execution": execution.mode.value,
     }
+    app.metrics.session_info = dict(core.session.facts)
     memory.settle()
     app.serve(core, execution)
     log.info(
-        "ready: %s in %.3f s, warm after %.3f s%s, one run takes %s, %d thread(s), %s (%s)",
+        "ready: %s in %.3f s, warm after %.3f s%s, one run takes %s, %s (%s); %s",
         app.name,
         loaded.load_seconds,
         warmth.seconds,
         f" ({warmth.note})" if warmth.note else "",
         "an unknown time" if warmth.run_seconds is None else f"{warmth.run_seconds * 1000:.3f} ms",
-        core.session.threads,
         app.metrics.info["execution"],
         loaded.choice.why,
+        ", ".join(f"{name} {value}" for name, value in core.session.facts.items()),
     )
 
 

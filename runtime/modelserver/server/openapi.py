@@ -84,6 +84,7 @@ OPERATIONS = {
         "v1Predict", "Predict, by rows or by columns", "RowsResponse", "RowsRequest"
     ),
     ("GET", "/metrics"): Operation("metrics", "Prometheus metrics", content_type=PROMETHEUS),
+    ("GET", "/modelway/state"): Operation("state", "What the operator asks: counts since the last change", "State"),
 }
 
 
@@ -167,6 +168,7 @@ def _schemas(subject: Subject) -> dict[str, Schema]:
         "ModelNames": object_of(models={"type": "array", "items": name}),
         "ServerMetadata": object_of(name={"const": "modelserver"}, version={"type": "string"}),
         "ModelMetadata": metadata(subject.model),
+        "State": {"type": "object", "required": ["generation", "ready", "own", "forwarded", "shadow"]},
         "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]},
         **requests_and_answers(subject.model, subject.signature),
     }

@@ -79,6 +79,12 @@ def _metrics(app: App) -> Reply:
     return Reply(200, app.metrics.render(), CONTENT_TYPE)
 
 
+def _state(app: App) -> Reply:
+    from modelserver.traffic import state  # the operator's question, which a pod outside a cluster never hears
+
+    return Reply(200, state.describe(app))
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """`{model}` in a path is the served model, with and without `/versions/{version}`.
@@ -106,6 +112,7 @@ ROUTES = (
     Route("GET", "/v1/models", answer=_v1_models),
     Route("GET", "/v1/models/{model}", answer=_model_ready),
     Route("GET", "/metrics", answer=_metrics),
+    Route("GET", "/modelway/state", answer=_state),
 )
 UNKNOWN = "other"  # the metrics' label of every path that is not in the table: paths are the callers' choice
 

@@ -1,0 +1,137 @@
+"""ModelInfer while a traffic document names a candidate: answered here, or by the candidate. In gRPC's threads."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import grpc
+
+from modelserver.errors import STATUS_BY_ERROR, RequestError
+from modelserver.grpc_api.waiting import FOREVER, Gone
+from modelserver.traffic.channel import Channel, Metadata, Refusal
+from modelserver.traffic.forward import Failed
+from modelserver.traffic.outgoing import FORWARDED, SHADOW, facts
+from modelserver.traffic.shadow import Copy, Told
+from modelserver.traffic.share import HALF, Asked, next_in_share, to_candidate
+from modelserver.traffic.splitter import SECONDS
+
+if TYPE_CHECKING:
+    from modelserver.traffic.splitter import Splitter
+
+# gRPC's own, which each connection writes anew.
+RESERVED = ("grpc-", ":")
+NOT_PASSED_ON = frozenset({"user-agent", "te", "content-type", FORWARDED.decode(), SHADOW.decode()})
+
+
+class Answered(NamedTuple):
+    body: bytes
+    trailing: Metadata
+
+
+class Splitting:
+    """One generation. `channel` is None where this pod does not split."""
+
+    def __init__(self, splitter: "Splitter", channel: Channel | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._splitter, self._channel, self._loop = splitter, channel, loop
+        self._metadata = tuple(splitter.app.headers.items())
+        self._lock = threading.Lock()  # of the two counters
+        self._carried = self._carried_shadow = HALF
+
+    def answer(self, body: bytes, settled: bool, context: grpc.ServicerContext, own: Callable[[], bytes]) -> Answered:
+        """`own` answers here. Raises what `own` does, and channel.Refusal."""
+        metadata = tuple((name, value) for name, value in context.invocation_metadata() or ())
+        headers = [(name.encode(), value.encode() if isinstance(value, str) else value) for name, value in metadata]
+        asked = facts(headers, self._splitter.document, settled)
+        chosen, copied = self._choose(asked)
+        if chosen:
+            try:
+                return self._forward(body, metadata, context)
+            except Failed as problem:
+                self._tell(self._splitter.forward_failed, problem.kind)
+                copied = False
+        return self._own(body, metadata, copied, own)
+
+    def _choose(self, asked: Asked) -> tuple[bool, bool]:
+        """Whether the candidate answers, and, where it does not, whether it gets a copy."""
+        document = self._splitter.document
+        if self._channel is None or asked.settled:
+            return False, False
+        with self._lock:
+            chosen, self._carried = to_candidate(asked, document, self._carried)
+            if chosen or document.shadow is None:
+                return chosen, False
+            copied, self._carried_shadow = next_in_share(document.shadow.share, self._carried_shadow)
+        return False, copied
+
+    def _forward(self, body: bytes, metadata: Metadata, context: grpc.ServicerContext) -> Answered:
+        assert self._channel is not None
+        began = time.perf_counter()
+        left = context.time_remaining()
+        seconds = self._splitter.patience(None if left is None or left > FOREVER else left)
+        call = self._channel.send(body, self._passed_on(metadata, FORWARDED), seconds)
+        if not context.add_callback(call.cancel):  # the caller has gone, and so does the call
+            call.cancel()
+        try:
+            answer, trailing = self._channel.outcome(call)
+        except grpc.FutureCancelledError:
+            raise Gone from None
+        except Refusal:
+            self._tell(self._splitter.forward_answered, time.perf_counter() - began)
+            raise
+        self._tell(self._splitter.forward_answered, time.perf_counter() - began)
+        return Answered(answer, trailing)
+
+    def _own(self, body: bytes, metadata: Metadata, copied: bool, own: Callable[[], bytes]) -> Answered:
+        began, status = time.perf_counter(), 500
+        shadow = any(name == SHADOW.decode() for name, _ in metadata)
+        try:
+            answer = own()
+            status = 200
+        except Gone:
+            status = 0
+            raise
+        except RequestError as problem:
+            status = STATUS_BY_ERROR[type(problem)]
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            if status and not shadow:
+                self._tell(self._splitter.own_answered, status, seconds)
+        if copied:
+            self._tell(self._splitter.offer, self._copy(body, metadata, Told(answer, None, seconds)))
+        more = ((SECONDS, f"{seconds:.6f}"),) if shadow else ()
+        return Answered(answer, (*self._metadata, *more))
+
+    def _copy(self, body: bytes, metadata: Metadata, stable: Told) -> Copy:
+        channel, splitter = self._channel, self._splitter
+        assert channel is not None and splitter.document.shadow is not None
+
+        async def ask() -> Told:
+            began = time.perf_counter()
+            call = channel.send(body, self._passed_on(metadata, SHADOW), splitter.patience(None))
+            ended = asyncio.Event()
+            call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(ended.set))
+            try:
+                await ended.wait()
+            finally:
+                call.cancel()  # changes nothing where it has ended
+            try:
+                answer, trailing = channel.outcome(call)
+            except Refusal as problem:
+                raise Failed("error", f"The candidate refused it: {problem}") from None
+            seconds = dict(trailing).get(SECONDS)
+            return Told(answer, None, float(seconds) if seconds else time.perf_counter() - began)
+
+        return Copy(ask, len(body) + len(stable.body), "grpc", (), stable, splitter.document.shadow, splitter.counts)
+
+    def _passed_on(self, metadata: Metadata, marker: bytes) -> Metadata:
+        kept = ((n, v) for n, v in metadata if n not in NOT_PASSED_ON and not n.startswith(RESERVED))
+        return (*kept, (marker.decode(), self._splitter.revision))
+
+    def _tell(self, what: Callable[..., None], *values: Any) -> None:
+        """The numbers belong to the event loop's thread."""
+        with suppress(RuntimeError):  # the loop is closed: the drain is over, and nobody will read the numbers again
+            self._loop.call_soon_threadsafe(what, *values)

@@ -1,0 +1,112 @@
+"""Ask the candidate over gRPC, bytes in, bytes out; imported only where MODELSERVER_GRPC_PORT is on.
+
+Used in the gRPC server's threads, and by the event loop for copies.
+"""
+
+import itertools
+import threading
+import time
+from typing import Any
+
+import grpc
+
+from modelserver.traffic.circuit import Circuit
+from modelserver.traffic.document import Address
+from modelserver.traffic.forward import Failed
+from modelserver.traffic.pool import CONNECT_SECONDS
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+# A channel is one connection, and so one of the candidate's pods; each asks its clients to connect anew now and then.
+CHANNELS = 4
+CONNECT = round(CONNECT_SECONDS * 1000)
+OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # or all channels of one address would share a connection
+    ("grpc.min_reconnect_backoff_ms", CONNECT),  # which is also how long a connection may take to come about
+    ("grpc.initial_reconnect_backoff_ms", CONNECT),
+    ("grpc.max_reconnect_backoff_ms", 2 * CONNECT),
+    ("grpc.enable_retries", 0),  # what fails here, this pod answers itself
+)
+# An answer to the request itself goes back to the caller; see forward.ANSWERS.
+ANSWERS = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED})
+Metadata = tuple[tuple[str, Any], ...]
+
+
+class Refusal(Exception):
+    """The candidate's answer to a request that it does not like, to be passed on."""
+
+    def __init__(self, code: grpc.StatusCode, details: str, trailing: Metadata) -> None:
+        super().__init__(details)
+        self.code, self.details, self.trailing = code, details, trailing
+
+
+class Channel:
+    """The way to one candidate's gRPC port. Methods may be called from any thread."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._channels = [grpc.insecure_channel(str(address), OPTIONS) for _ in range(CHANNELS)]
+        self._next = itertools.cycle([channel.unary_unary(METHOD) for channel in self._channels])
+        self._circuit = Circuit()
+        self._lock = threading.Lock()  # of the circuit, the cycle, and the calls under way
+        self._under_way, self._retired = 0, False
+
+    def send(self, body: bytes, metadata: Metadata, seconds: float) -> Any:
+        """The call, a grpc.Future, for `outcome`. Raises Failed where the candidate could not be reached lately."""
+        with self._lock:
+            if not self._circuit.allow(time.monotonic()):
+                raise Failed("unreachable", "The candidate could not be reached a moment ago.")
+            call = next(self._next)
+            self._under_way += 1
+        return call.future(body, timeout=seconds, metadata=metadata)
+
+    def outcome(self, call: Any) -> tuple[bytes, Metadata]:
+        """Wait for a call's answer and its trailing metadata. Raises Failed, Refusal, grpc.FutureCancelledError."""
+        try:
+            return self._outcome(call)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+            if self._retired:
+                self.retire()
+
+    def _outcome(self, call: Any) -> tuple[bytes, Metadata]:
+        try:
+            answer: bytes = call.result()
+        except grpc.FutureCancelledError:
+            with self._lock:
+                self._circuit.abandoned()
+            raise
+        except grpc.RpcError:
+            raise self._refused(call.code(), call.details() or "", _plain(call)) from None
+        with self._lock:
+            self._circuit.answered()
+        return answer, _plain(call)
+
+    def _refused(self, code: grpc.StatusCode, details: str, trailing: Metadata) -> Exception:
+        # The candidate signs what it says; UNAVAILABLE without its name is gRPC's own, of a connection.
+        signed = any(name == "x-modelway-revision" for name, _ in trailing)
+        with self._lock:
+            if signed:
+                self._circuit.answered()
+            else:
+                self._circuit.failed(time.monotonic())
+        if code in ANSWERS and signed:
+            return Refusal(code, details, trailing)
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return Failed("overloaded" if signed else "unreachable", details)
+        return Failed("timeout" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "error", f"{code.name}: {details}")
+
+    def retire(self) -> None:
+        """Close when the last call has ended: closing cancels those that are under way."""
+        with self._lock:
+            self._retired = True
+            if self._under_way:
+                return
+        for channel in self._channels:
+            channel.close()
+
+
+def _plain(call: Any) -> Metadata:
+    return tuple((name, value) for name, value in call.trailing_metadata() or () if not name.startswith("grpc-"))
