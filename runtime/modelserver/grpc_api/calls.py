@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from modelserver.errors import (
     RequestError,
     sentence,
 )
+from modelserver.grpc_api.admission import Admission
 from modelserver.grpc_api.splitting import Answered
 from modelserver.grpc_api.status import CODES, code_of
 from modelserver.grpc_api.waiting import Gone, execute
@@ -139,8 +140,8 @@ class Calls:
     At most `max_in_flight` inferences are under way; the rest are told to come again.
     """
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
-        self.app, self._loop = app, loop
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, admission: Admission) -> None:
+        self.app, self._loop, self.admission = app, loop, admission
         self._methods = methods()
         self._metadata = tuple(app.headers.items())
         self._lock = threading.Lock()
@@ -154,7 +155,9 @@ class Calls:
         if method is None:
             # As a stream of streams, which every client's call fits: a unary handler would wait for a message.
             return grpc.stream_stream_rpc_method_handler(partial(self._refuse, handler_call_details.method, arrived))
-        return grpc.unary_unary_rpc_method_handler(partial(self._answer, method, arrived))
+        # As a stream of one message, which we read ourselves: not before it is known that the caller may ask.
+        path = handler_call_details.method
+        return grpc.stream_unary_rpc_method_handler(partial(self._admit, path, method, arrived))
 
     def _refuse(self, path: str, arrived: float, requests: Any, context: grpc.ServicerContext) -> None:
         offered = ", ".join(known.rpartition("/")[2] for known in self._methods)
@@ -164,6 +167,18 @@ class Calls:
             MethodNotAllowed(f"{path} is not offered by this server, which answers {offered}.", ""),
             context,
         )
+
+    def _admit(
+        self, path: str, method: Method, arrived: float, requests: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
+        try:
+            with self.admission.message(path, requests, context) as body:
+                return self._answer(method, arrived, body, context)
+        except Gone:
+            pass
+        except RequestError as error:
+            self._end(method.label, arrived, error, context)
+        return b""
 
     def _answer(self, method: Method, arrived: float, body: bytes, context: grpc.ServicerContext) -> bytes:
         error: RequestError | None = None

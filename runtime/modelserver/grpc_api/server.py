@@ -9,8 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from modelserver.errors import BadSettings
+from modelserver.grpc_api.admission import Admission
 from modelserver.grpc_api.calls import Calls
+from modelserver.server.access import Keys
 from modelserver.server.app import App
+from modelserver.server.listeners import Tls
 from modelserver.settings import ServeSettings
 
 log = logging.getLogger("modelserver")
@@ -54,14 +57,32 @@ def connection_age(settings: ServeSettings) -> float:
     return max((settings.drain_seconds - settings.drain_min_seconds) * 0.8, 1.0)
 
 
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    """gRPC asks at each new connection whether the certificate has changed."""
+
+    def now() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(tls.key_pem, tls.certificate_pem)])
+
+    return grpc.dynamic_ssl_server_credentials(now(), now)
+
+
+def _sum(gauges: dict[str, float], calls: Calls) -> dict[str, float]:
+    """What the other front end holds, and what this one does."""
+    ours = {
+        "modelserver_requests_in_flight": calls.in_flight,
+        "modelserver_buffered_bytes": calls.admission.held,
+    }
+    return gauges | {name: gauges.get(name, 0) + value for name, value in ours.items()}
+
+
 class GrpcServer:
     """Listens from the start: before the model is loaded, calls are told so. Used in the event loop's thread."""
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
-        """Raises BadSettings when the port can't be had."""
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, keys: Keys | None, tls: Tls | None) -> None:
+        """Raises BadSettings when the port can't be had. Who has `keys` and `tls` reads them anew when they change."""
         settings = app.settings
         self._app, self._loop = app, loop
-        self.calls = Calls(app, loop)
+        self.calls = Calls(app, loop, Admission(settings, keys))
         most = settings.max_in_flight + SPARE_CALLS
         pool = ThreadPoolExecutor(min(most, MOST_THREADS), thread_name_prefix="grpc")
         self._server = grpc.server(
@@ -69,12 +90,18 @@ class GrpcServer:
         )
         host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host or "[::]"
         try:
-            self.port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
+            address = f"{host}:{settings.grpc_port}"
+            if tls is None:
+                self.port = self._server.add_insecure_port(address)
+            else:
+                self.port = self._server.add_secure_port(address, _credentials(tls))
         except RuntimeError:
             raise BadSettings(
                 f"The server can't listen for gRPC on {host}:{settings.grpc_port}. "
                 "Choose another MODELSERVER_GRPC_PORT or MODELSERVER_HTTP_HOST."
             ) from None
+        front = app.gauges
+        app.gauges = lambda: _sum(front(), self.calls)
         self._server.start()
         log.info("listening for gRPC on port %d", self.port)
 

@@ -29,6 +29,7 @@ class Acceptor:
         self.app, self.workers, self.loop = app, workers, loop
         self.settings: ServeSettings = app.settings
         self.keys = Keys(app.settings.api_keys_file) if app.settings.api_keys_file else None
+        self.tls: listeners.Tls | None = None
         self.heads = KnownHeads(Router(app), app.settings, self.keys)
         self.response_heads = ResponseHeads(app.headers)
         sample = app.settings.access_log_sample
@@ -47,14 +48,9 @@ class Acceptor:
     async def listen(self) -> int:
         """Accept from now on; returns the port. Raises BadSettings when the address can't be had."""
         settings = self.settings
-        if settings.grpc_port and (settings.api_keys_file or settings.tls_cert):
-            raise BadSettings(
-                "MODELSERVER_GRPC_PORT is set beside MODELSERVER_API_KEYS_FILE or MODELSERVER_TLS_CERT, but the gRPC "
-                "port knows neither keys nor TLS. Leave one of them away."
-            )
         if self.keys is not None:
             self._watched.append(Watched((self.keys.path,), self.keys.read))
-        tls = self._tls()
+        self.tls = tls = self._tls()
         listening = listeners.tcp(settings)
         for sock in listeners.doors(listening):
             self._servers.append(

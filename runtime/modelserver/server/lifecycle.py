@@ -91,7 +91,7 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
     acceptor = Acceptor(app, workers, loop)
     port = await acceptor.listen()
     log.info("listening on port %d, loading %s", port, model)
-    grpc = _grpc(app, loop)
+    grpc = _grpc(acceptor)
     traffic = _traffic(app, workers, loop)
     loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
     loading = loop.run_in_executor(loader, load, model, app.name, app.settings)
@@ -118,12 +118,12 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
             app.execution.close()
 
 
-def _grpc(app: App, loop: asyncio.AbstractEventLoop) -> "GrpcServer | None":
-    if not app.settings.grpc_port:
+def _grpc(acceptor: Acceptor) -> "GrpcServer | None":
+    if not acceptor.settings.grpc_port:
         return None
     from modelserver.grpc_api.server import GrpcServer  # 0.1 s and 7 MiB that others need not pay for
 
-    return GrpcServer(app, loop)
+    return GrpcServer(acceptor.app, acceptor.loop, acceptor.keys, acceptor.tls)
 
 
 def _traffic(app: App, workers: Workers, loop: asyncio.AbstractEventLoop) -> "Traffic | None":

@@ -89,6 +89,7 @@ class Tls:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self.files = (certificate, key)
+        self.certificate_pem = self.key_pem = b""  # the same as bytes, for gRPC
         self.current = self._empty()  # what the next handshake is made with
         self.context = self._empty()  # for the listening socket, once and for all
         self.context.sni_callback = self._choose
@@ -97,6 +98,7 @@ class Tls:
         """Raises BadSettings, and keeps what it had, unless certificate and key can be read and fit together."""
         fresh = self._empty()
         try:
+            pems = [file.read_bytes() for file in self.files]
             fresh.load_cert_chain(*self.files, password=_no_password)
         except (OSError, ValueError) as problem:  # SSLError is an OSError
             words = getattr(problem, "reason", None) or getattr(problem, "strerror", None) or str(problem)
@@ -105,6 +107,7 @@ class Tls:
                 "They must be a PEM certificate chain and its private key without a password."
             ) from None
         self.current = fresh
+        self.certificate_pem, self.key_pem = pems
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         connection.context = self.current  # called with and without a server name, before a certificate is needed
