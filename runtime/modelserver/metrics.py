@@ -54,6 +54,7 @@ METRICS: dict[str, Metric] = {
         Metric("modelserver_model_load_seconds", "gauge", "Time to import ONNX Runtime and load the model."),
         Metric("modelserver_model_warmup_seconds", "gauge", "Time that the warm-up requests took."),
         Metric("modelserver_model_run_seconds", "gauge", "Median time of one bare run, probed at start."),
+        Metric("modelserver_spans_total", "counter", "Spans for the collector of traces, by what became of them."),
         Metric("modelserver_session_info", "gauge", "Always 1; the labels tell what ONNX Runtime was given."),
         Metric("modelserver_threads", "gauge", "Threads that ONNX Runtime may use for one run."),
         Metric("process_cpu_seconds_total", "counter", "User and system CPU time of this process."),
@@ -93,6 +94,7 @@ class Metrics:
         self.gauges: dict[str, float] = {"modelserver_ready": 0, "modelserver_draining": 0}
         self.info: dict[str, str] = {}
         self.session_info: dict[str, str] = {}
+        self.spans: dict[str, int] = {}
         self.started = time.time()
 
     def answered(self, path: str, status: int, seconds: float) -> None:
@@ -133,6 +135,7 @@ class Metrics:
         for name, outcomes in {
             "modelserver_forwarded_total": self.forwards,
             "modelserver_shadowed_total": self.shadows,
+            "modelserver_spans_total": self.spans,
         }.items():
             samples[name] = [_sample("", {"outcome": outcome}, count) for outcome, count in outcomes.items()]
         if self.forwards:

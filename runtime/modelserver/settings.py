@@ -7,88 +7,30 @@ the operator sets; `tests/contract/` holds both sides to it.
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from modelserver.checks import (
+    GIB,
+    MIB,
+    digest,
+    header_text,
+    http_url,
+    octal,
+    one_of,
+    pairs,
+    seconds,
+    share,
+    size,
+    threads,
+    whole,
+)
 from modelserver.errors import BadSettings
 from modelserver.providers import Provider
 from modelserver.providers import parse as parse_providers
-
-GIB = 1024**3
-MIB = 1024**2
-UNITS = {"": 1, "Ki": 1024, "Mi": MIB, "Gi": GIB, "K": 1000, "M": 1000**2, "G": 1000**3}
-
-
-def whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    """Check for a whole number in a closed range; raises ValueError with what was expected."""
-
-    def parse(text: str) -> int:
-        expected = f"a whole number ≥ {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
-        if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < minimum or (maximum and int(text) > maximum):
-            raise ValueError(expected)
-        return int(text)
-
-    return parse
-
-
-def seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
-        raise ValueError("a number of seconds such as 20 or 0.5")
-    return float(text)
-
-
-def size(text: str) -> int:
-    """A number of bytes, or `512Mi`, `10Gi`, `2G`."""
-    match = re.fullmatch(r"([0-9]{1,18})(Ki|Mi|Gi|K|M|G)?", text)
-    if not match or int(match[1]) == 0:
-        raise ValueError("a number of bytes such as 1048576, 512Mi or 10Gi")
-    return int(match[1]) * UNITS[match[2] or ""]
-
-
-def threads(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return whole(1, 1024)(text)
-    except ValueError:
-        raise ValueError("'auto' or a whole number from 1 to 1024") from None
-
-
-def share(text: str) -> float:
-    if not re.fullmatch(r"0|1|[01]?\.[0-9]{1,9}", text) or float(text) > 1:
-        raise ValueError("a number from 0 to 1 such as 0.01")
-    return float(text)
-
-
-def octal(text: str) -> int:
-    if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise ValueError("three octal digits such as 0660")
-    return int(text, 8)
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def header_text(text: str) -> str:
-    """Text that can stand in an HTTP header and in a URL's path segment."""
-    if not re.fullmatch(r"[!-~]{1,253}", text):
-        raise ValueError("at most 253 printable ASCII characters without spaces")
-    return text
-
-
-def digest(text: str) -> str:
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
-        raise ValueError("'sha256:' and 64 lower-case hexadecimal digits")
-    return text
+from modelserver.tracing.sampling import SAMPLERS
 
 
 def setting(env: str, parse: Callable[[str], Any], default: Any, explanation: str) -> Any:
@@ -138,6 +80,37 @@ class ServeSettings:
     )
     access_log_sample: float = setting(
         "MODELSERVER_ACCESS_LOG_SAMPLE", share, 0.0, "part of the requests that is logged, a JSON line each: 0 to 1"
+    )
+    otlp_endpoint: str | None = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", http_url, None, "an OpenTelemetry collector's address; traces go to /v1/traces"
+    )
+    otlp_traces_endpoint: str | None = setting(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", http_url, None, "the whole address that traces go to, in its place"
+    )
+    otlp_headers: Mapping[str, str] | None = setting(
+        "OTEL_EXPORTER_OTLP_HEADERS", pairs, None, "headers of each export, key=value with commas between"
+    )
+    otlp_protocol: str = setting(
+        # The others are OpenTelemetry's, refused only where traces are on: such variables are often set for all pods.
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        one_of("http/json", "http/protobuf", "grpc"),
+        "http/json",
+        "how traces are written: http/json",
+    )
+    traces_sampler: str = setting(
+        "OTEL_TRACES_SAMPLER", one_of(*SAMPLERS), "parentbased_always_on", "which requests are traced"
+    )
+    traces_sampler_arg: float = setting(
+        "OTEL_TRACES_SAMPLER_ARG", share, 1.0, "the part that a sampler of the traceidratio kind takes: 0 to 1"
+    )
+    service_name: str | None = setting(
+        "OTEL_SERVICE_NAME", header_text, None, "service.name in traces; default: the model's name"
+    )
+    resource_attributes: Mapping[str, str] | None = setting(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        pairs,
+        None,
+        "more of its attributes in traces, key=value with commas between",
     )
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"
@@ -208,6 +181,11 @@ class ServeSettings:
     termination_log: Path = setting(
         "MODELSERVER_TERMINATION_LOG", Path, Path("/dev/termination-log"), "where the last word goes, if it exists"
     )
+
+    @property
+    def traced(self) -> bool:
+        """Whether a collector of traces is named."""
+        return bool(self.otlp_endpoint or self.otlp_traces_endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def test_every_setting_is_named() -> None:
     operations = (ROOT / "docs/operations.md").read_text()
     told = (ROOT / "docs/server.md").read_text() + (ROOT / "ARCHITECTURE.md").read_text()
     assert not [setting.variable for setting in operator_settings.TABLE if f"`{setting.variable}`" not in operations]
-    variables = set(re.findall(r'"(MODELSERVER_[A-Z_]+)"', Path(server_settings.__file__).read_text()))
+    variables = set(re.findall(r'"((?:MODELSERVER|OTEL)_[A-Z_]+)"', Path(server_settings.__file__).read_text()))
     assert len(variables) > 20
     assert not sorted(variable for variable in variables if f"`{variable}`" not in told)
 

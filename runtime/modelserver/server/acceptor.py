@@ -6,7 +6,7 @@ from pathlib import Path
 from modelserver.errors import BadSettings
 from modelserver.server import listeners
 from modelserver.server.access import Keys
-from modelserver.server.access_log import AccessLog
+from modelserver.server.access_log import AccessLog, RequestLog
 from modelserver.server.app import App
 from modelserver.server.connection import Connection
 from modelserver.server.heads import KnownHeads
@@ -33,7 +33,7 @@ class Acceptor:
         self.heads = KnownHeads(Router(app), app.settings, self.keys)
         self.response_heads = ResponseHeads(app.headers)
         sample = app.settings.access_log_sample
-        self.access_log = AccessLog(sample) if sample > 0 else None
+        self.access_log: RequestLog | None = AccessLog(sample) if sample > 0 else None
         self.connections: set[Connection] = set()
         self.buffered = 0
         self.unsent = Unsent(app.settings.max_buffered_bytes)

@@ -5,11 +5,19 @@ import random
 import secrets
 import sys
 import time
+from typing import Protocol
 
 import orjson
 
 from modelserver.server.app import Reply
 from modelserver.server.http1 import Head
+
+
+class RequestLog(Protocol):
+    """What is told of each answered request: the access log, or tracing in front of it."""
+
+    def record(self, head: Head, reply: Reply, seconds: float) -> str:
+        """The header lines that go back to the caller."""
 
 
 class AccessLog:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from modelserver.execution.choice import Choice
     from modelserver.execution.execution import Execution
     from modelserver.grpc_api.server import GrpcServer
+    from modelserver.tracing.tracer import Tracer
     from modelserver.traffic.traffic import Traffic
     from modelserver.warmup import Warmth
 
@@ -49,7 +50,7 @@ def serve(settings: ServeSettings, path: Path | None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     model, digest = open_model(path or settings.model_dir)
     name = settings.model_name or (model.stem if path and path.is_file() else "model")
-    app = App(settings, name)
+    app = _app(settings, name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         unfinished = runner.run(_live(app, model, digest))
     if unfinished:
@@ -57,6 +58,14 @@ def serve(settings: ServeSettings, path: Path | None) -> int:
         logging.shutdown()
         os._exit(0)
     return 0
+
+
+def _app(settings: ServeSettings, name: str) -> App:
+    if not settings.traced:
+        return App(settings, name)
+    from modelserver.tracing.timed import TimedApp
+
+    return TimedApp(settings, name)
 
 
 def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
@@ -91,6 +100,7 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
     acceptor = Acceptor(app, workers, loop)
     port = await acceptor.listen()
     log.info("listening on port %d, loading %s", port, model)
+    tracer = _tracer(app, acceptor)
     grpc = _grpc(acceptor)
     traffic = _traffic(app, workers, loop)
     loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -111,11 +121,24 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
         acceptor.abort()
         if traffic is not None:
             traffic.close()
+        if tracer is not None:
+            tracer.exporter.close()
         workers.close()
         if grpc is not None:
             grpc.close()
         if app.execution is not None:
             app.execution.close()
+
+
+def _tracer(app: App, acceptor: Acceptor) -> "Tracer | None":
+    if not app.settings.traced:
+        return None
+    from modelserver.tracing.tracer import TracingLog, tracer_of
+
+    tracer = tracer_of(app.settings, app.name)
+    acceptor.access_log = TracingLog(tracer, acceptor.access_log)
+    app.metrics.spans = tracer.exporter.counts
+    return tracer
 
 
 def _grpc(acceptor: Acceptor) -> "GrpcServer | None":
