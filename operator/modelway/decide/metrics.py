@@ -129,7 +129,10 @@ def _example(sides: Sides, only: str = "") -> str:
         for one in _agreements(name, sides)
         if one.example
     ]
-    return f"output '{min(told)[1]}' {min(told)[2]}" if told else ""
+    if told:
+        return f"output '{min(told)[1]}': {min(told)[2]}"
+    failures = [shadow.failure for shadow in sides.shadows if shadow.failure]
+    return f"no answer came: {failures[0]}" if failures else ""
 
 
 def _own(reports: Iterable[Report]) -> tuple[Answered, ...]:

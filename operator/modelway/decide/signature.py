@@ -70,8 +70,10 @@ def _input(old: Tensor, new: Tensor) -> Iterator[_Said]:
         yield _Said(f"input '{old.name}' is required now and may be left out in the candidate", breaks=False)
     if new.datatype != old.datatype or len(new.shape) != len(old.shape):
         yield _Said(f"{both}: requests of today would be refused")
-    elif not all(then in (ANY, size) for size, then in zip(old.shape, new.shape, strict=True)):
-        which = "" if ANY not in old.shape else " of other sizes"
+        return
+    narrower = [size for size, then in zip(old.shape, new.shape, strict=True) if then not in (ANY, size)]
+    if narrower:
+        which = " of other sizes" if set(narrower) == {ANY} else ""
         yield _Said(f"{both}: requests of today{which} would be refused")
     elif new.shape != old.shape:
         yield _Said(f"{both}: it accepts more than today", breaks=False)

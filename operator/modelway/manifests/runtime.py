@@ -20,6 +20,9 @@ MODEL_VERSION: Final = "MODELSERVER_MODEL_VERSION"
 THREADS: Final = "MODELSERVER_THREADS"
 WARMUP_REQUESTS: Final = "MODELSERVER_WARMUP_REQUESTS"
 HTTP_PORT: Final = "MODELSERVER_HTTP_PORT"
+GRPC_PORT: Final = "MODELSERVER_GRPC_PORT"
+BATCHING: Final = "MODELSERVER_BATCHING"
+MAX_BATCH_SIZE: Final = "MODELSERVER_MAX_BATCH_SIZE"
 DRAIN_SECONDS: Final = "MODELSERVER_DRAIN_SECONDS"
 
 MODEL_PATH: Final = "/models"
@@ -32,6 +35,8 @@ TRAFFIC_KEY: Final = "traffic.json"
 LIVE_PATH: Final = "/v2/health/live"
 READY_PATH: Final = "/v2/health/ready"
 MODELS_PATH: Final = "/v2/models"
+STATE_PATH: Final = "/modelway/state"
+SHADOW_HEADER: Final = "x-modelway-shadow"  # whoever gets it answers itself and does not count the request
 
 MAX_MODEL_BYTES: Final = 10 * 2**30
 DRAIN: Final = 20  # seconds that a server goes on answering after SIGTERM

@@ -19,7 +19,7 @@ MOST_TENSORS: Final = 256
 MOST_DIMENSIONS: Final = 64
 MOST_CAUSES: Final = 16
 LONGEST_NAME: Final = 256
-LONGEST_EXAMPLE: Final = 300  # characters; what is longer is cut, for it goes into a status
+LONGEST_SENTENCE: Final = 300  # characters; what is longer is cut, for it goes into a status
 
 T = TypeVar("T")
 
@@ -104,6 +104,7 @@ def _shadow(owner: Mapping[str, Any]) -> Shadow:
         {_name(name): _agreement(_object(outputs, name)) for name in outputs},
         _part(owner, "stableLatency", _histogram, Histogram()),
         _part(owner, "candidateLatency", _histogram, Histogram()),
+        _sentence(owner, "failure"),
     )
 
 
@@ -111,12 +112,8 @@ def _agreement(owner: Mapping[str, Any]) -> OutputAgreement:
     compared, agreed, classes, same = (_count(owner, key, 0) for key in ("compared", "agreed", "classes", "sameClass"))
     _within("agreed", agreed, "compared", compared)
     _within("sameClass", same, "classes", classes)
-    example = owner.get("example") or ""
-    if not isinstance(example, str):
-        raise ValueError("example is no string.")
     largest, relative, total = (_difference(owner, key) for key in ("maxAbsolute", "maxRelative", "sumAbsolute"))
-    printable = "".join(letter for letter in example[:LONGEST_EXAMPLE] if letter.isprintable())
-    return OutputAgreement(compared, agreed, classes, same, largest, relative, total, printable)
+    return OutputAgreement(compared, agreed, classes, same, largest, relative, total, _sentence(owner, "example"))
 
 
 def _histogram(owner: Mapping[str, Any]) -> Histogram:
@@ -179,6 +176,14 @@ def _text(owner: Mapping[str, Any], key: str, absent: str | None = None) -> str:
     if not isinstance(found, str):
         raise ValueError(f"{key} is no string.")
     return _name(found)
+
+
+def _sentence(owner: Mapping[str, Any], key: str) -> str:
+    """Words for people, or none: cut to a length, without line breaks and terminals' control characters."""
+    found = owner.get(key) or ""
+    if not isinstance(found, str):
+        raise ValueError(f"{key} is no string.")
+    return "".join(letter for letter in found[:LONGEST_SENTENCE] if letter.isprintable())
 
 
 def _flag(owner: Mapping[str, Any], key: str, absent: bool | None = None) -> bool:

@@ -73,8 +73,8 @@ class OutputAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """What a stable pod copied to the candidate after its reply. ``failed`` got no answer; an answer agrees when all
-    of its outputs do. The latencies are of the same requests."""
+    """What a stable pod copied to the candidate after its reply. ``failed`` got no answer, the last one because
+    of ``failure``; an answer agrees when all of its outputs do. The latencies are of the same requests."""
 
     sent: int = 0
     dropped: int = 0
@@ -84,6 +84,7 @@ class Shadow:
     outputs: Mapping[str, OutputAgreement] = field(default_factory=dict)
     stable_latency: Histogram = field(default_factory=Histogram)
     candidate_latency: Histogram = field(default_factory=Histogram)
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
