@@ -3,8 +3,8 @@
 from functools import cache
 from random import Random
 
-from modelserver.server.acceptor import Acceptor
 from modelserver.server.app import App
+from modelserver.server.deadlines import sweep
 from tests.fuzz import answers, served
 from tests.fuzz.seeds import REQUESTS
 from tests.runtime import models
@@ -53,7 +53,7 @@ def exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
             connection.resume_writing()
         if events & 2 and number % 5 == 4:
             loop.now += 4.0
-            _expire(at)
+            sweep(at)
         loop.run()
         assert len(connection.buffer) <= at.settings.max_header_bytes + at.settings.max_body_bytes + SLACK
     sent = bytes(transport.sent)
@@ -66,12 +66,6 @@ def exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
     assert not at.connections
     answers.parse(sent, bodiless=wire.count(b"HEAD "))
     return sent
-
-
-def _expire(at: Acceptor) -> None:
-    for connection in tuple(at.connections):
-        if connection.deadline < at.now():
-            connection.expire()
 
 
 def _statuses(sent: bytes) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Requests can be found again: `traceparent` and `x-request-id` come back, and the access log names them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,8 @@ from modelserver.server.access_log import AccessLog
 from modelserver.server.app import Reply
 from modelserver.server.http1 import Head, ResponseHeads, parse_head
 from modelserver.settings import ServeSettings, read
+from tests.fuzz import served
+from tests.runtime import models
 from tests.runtime.processes import Server, infer_body
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -76,3 +79,25 @@ def test_the_setting(tmp_path: Path) -> None:
     for wrong in ("2", "1.5", "-1", "half"):
         with pytest.raises(BadSettings, match="from 0 to 1"):
             read(ServeSettings, {}, {"MODELSERVER_ACCESS_LOG_SAMPLE": wrong})
+
+
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        (b"nonsense\r\n\r\n", ("-", "-", 400, "MalformedRequest")),
+        (b"POST /v2?key=1 HTTP/1.1\r\nHost: t\r\nContent-Length: 99999\r\n\r\n", ("POST", "/v2", 413, "BodyTooLarge")),
+        (
+            b"POST /v2?key=1 HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            ("POST", "/v2", 400, "MalformedRequest"),
+        ),
+    ],
+)
+def test_what_is_refused_before_it_is_whole_is_logged(
+    capsys: pytest.CaptureFixture[str], wire: bytes, told: tuple[str, str, int, str]
+) -> None:
+    app = served.app(models.linear(), replace(served.SETTINGS, access_log_sample=1.0))
+    connection, transport = served.connected(served.acceptor(app, served.Loop()))
+    connection.data_received(wire)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["method"], line["path"], line["status"], line["error"]) == told
+    assert f"x-request-id: {line['request_id']}\r\n".encode() in transport.sent

@@ -9,6 +9,7 @@ from modelserver.server.access import Keys
 from modelserver.server.access_log import AccessLog, RequestLog
 from modelserver.server.app import App
 from modelserver.server.connection import Connection
+from modelserver.server.deadlines import SWEEP_SECONDS, sweep
 from modelserver.server.heads import KnownHeads
 from modelserver.server.http1 import ResponseHeads
 from modelserver.server.routes import Router
@@ -17,8 +18,6 @@ from modelserver.server.watched import Watched
 from modelserver.server.workers import Workers
 from modelserver.settings import ServeSettings
 
-SWEEP_SECONDS = 0.5
-NEARLY_FULL = 0.9  # of max_connections: from here on, connections that never asked anything are closed
 REFUSALS = 256  # connections beyond the limit that are told so; each stays for some seconds, so the rest is cut off
 
 
@@ -130,20 +129,9 @@ class Acceptor:
             if connection.transport is not None:
                 connection.transport.abort()
 
-    def _close_unused(self, before: float) -> None:
-        """Make room: who came and never asked has no answer to lose."""
-        idle = self.settings.idle_timeout
-        for connection in tuple(self.connections):
-            if connection.idle and connection.opened_at < before and connection.deadline == connection.opened_at + idle:
-                connection.close()
-
     def _sweep_deadlines(self) -> None:
         # One timer for all: a timer for each state of each connection would cost every request.
-        now = self.now()
-        for connection in [c for c in self.connections if c.deadline < now]:
-            connection.expire()
-        if len(self.connections) > self.settings.max_connections * NEARLY_FULL:
-            self._close_unused(now - self.settings.header_timeout)
+        sweep(self)
         for watched in self._watched:
             if watched.look():
                 self.heads.forget()

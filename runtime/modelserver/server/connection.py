@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
-from modelserver.errors import BodyTooLarge, Overloaded, RequestError, RequestTimeout
+from modelserver.errors import BodyTooLarge, Overloaded, RequestError
 from modelserver.server.app import Endpoint, Reply, refusal
 from modelserver.server.framing import END_OF_HEAD, Chunks, take_body, take_head
 from modelserver.server.heads import Known
@@ -27,7 +27,7 @@ LINGER_SECONDS = 3.0  # time for a refused client to read why, before its unread
 
 
 class Connection(asyncio.Protocol):
-    """Created for each accepted connection by the Acceptor, which also sweeps over `deadline`s."""
+    """Created for each accepted connection by the Acceptor, whose sweep looks at the `deadline`s."""
 
     __slots__ = ("acceptor", "accounted", "buffer", "busy", "cancel", "chunks", "closing", "current", "deadline",
                  "half_closed", "lingering", "opened_at", "queued", "transport", "working_bytes",
@@ -105,23 +105,6 @@ class Connection(asyncio.Protocol):
         self._rest()
         self._advance()
 
-    def expire(self) -> None:
-        """`deadline` has passed: the sweeper calls this."""
-        if self.busy and not self.write_blocked:
-            return
-        if self.write_blocked and self.acceptor.unsent.read_on(self):
-            self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout  # a slow one, but it reads
-        elif self.write_blocked or self.closing:
-            self.give_up()
-        elif self.current is not None:
-            seconds = self.acceptor.settings.body_timeout
-            self.refuse(RequestTimeout(f"The request's body did not arrive within {seconds:g} seconds."))
-        elif self.buffer:
-            seconds = self.acceptor.settings.header_timeout
-            self.refuse(RequestTimeout(f"The request's head did not arrive within {seconds:g} seconds."))
-        else:
-            self.close()
-
     # --- reading
 
     def _advance(self) -> None:
@@ -155,7 +138,7 @@ class Connection(asyncio.Protocol):
     def _next_request(self) -> bytes | None:
         """The body of the next whole request, `current` being its head; None while something is missing."""
         if self.current is None:
-            self.current = self._next_head()
+            self._next_head()
             if self.current is None:
                 return None
         if self.chunks is None:
@@ -165,14 +148,14 @@ class Connection(asyncio.Protocol):
         body, self.chunks = bytes(self.chunks.body), None
         return body
 
-    def _next_head(self) -> Known | None:
+    def _next_head(self) -> None:
         buffer, settings = self.buffer, self.acceptor.settings
         raw = take_head(buffer, settings.max_header_bytes)
         if raw is None:
             if buffer:
                 self.deadline = min(self.deadline, self.acceptor.now() + settings.header_timeout)
-            return None
-        known = self.acceptor.heads.read(raw)
+            return
+        self.current = known = self.acceptor.heads.read(raw)
         limit = settings.max_body_bytes
         if known.head.length is not None and known.head.length > limit:
             raise BodyTooLarge(f"The body has {known.head.length} bytes; the limit is {limit}.")
@@ -181,7 +164,6 @@ class Connection(asyncio.Protocol):
             self.deadline = self.acceptor.now() + settings.body_timeout
         if known.head.expects_continue and not buffer and self.transport is not None:
             self.transport.write(CONTINUE)
-        return known
 
     def _account(self) -> None:
         held = len(self.buffer) + self.working_bytes + (len(self.chunks.body) if self.chunks is not None else 0)
