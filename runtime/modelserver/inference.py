@@ -4,7 +4,6 @@ Protocol-free on purpose: REST codecs, gRPC and tests all speak to the model thr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,8 +25,7 @@ class Answer(NamedTuple):
     json_length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(NamedTuple):
     """A decoded request: arrays by input name, all of the model's inputs, each of its datatype and an accepted shape.
 
     `outputs` is what the caller asked for, in that order, or None for all. `encode` writes the outputs the way this

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelserver.errors import RequestError
+from modelserver.errors import InvalidTensor, MalformedRequest, RequestError
 from modelserver.inference import Answer, Inference
 from modelserver.protocol.openinference import decode
 from modelserver.tensors import DATATYPES, Signature, TensorSpec
@@ -62,14 +62,48 @@ def test_raw_tensors_follow_in_the_order_of_the_inputs_and_mix_with_json() -> No
     assert got["x"].tolist() == [[1, 2], [3, 4]]
 
 
-def test_numbers_are_not_copied_where_they_lie_aligned_and_moved_where_they_do_not() -> None:
-    copied = []
-    for padding in range(16):
-        array = read(ONE, [sized("x", "FP32", [2, 2], 16)], X, id="i" * padding).inputs["x"]
-        assert array.tolist() == [[1, 2], [3, 4]]
-        assert array.__array_interface__["data"][0] % 16 == 0  # else ONNX Runtime adds in another order
-        copied.append(array.flags.writeable)  # a view of the request's bytes is not
-    assert sorted(copied) == [False] + [True] * 15
+def test_few_numbers_are_moved_onto_a_boundary_and_many_only_where_they_do_not_lie_on_one() -> None:
+    for rows, expected in ((2, [True] * 16), (3000, [False] + [True] * 15)):
+        numbers = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
+        copied = []
+        for padding in range(16):
+            given = [sized("x", "FP32", [rows, 2], 8 * rows)]
+            array = read(ONE, given, numbers.tobytes(), id="i" * padding).inputs["x"]
+            assert (array == numbers).all()
+            assert array.__array_interface__["data"][0] % 16 == 0  # else ONNX Runtime adds in another order
+            copied.append(array.flags.writeable)  # a view of the request's bytes is not
+        assert sorted(copied) == expected
+
+
+def test_the_same_json_with_other_bytes_behind_it_is_another_request() -> None:
+    given = [sized("x", "FP32", [1, 2], 8)]
+    first = read(ONE, given, struct.pack("<2f", 1, 2))
+    second = read(ONE, given, struct.pack("<2f", 3, 4))
+    assert first.inputs["x"].tolist() == [[1, 2]]
+    assert second.inputs["x"].tolist() == [[3, 4]]
+    with pytest.raises(InvalidTensor, match="only 7 bytes of the body are left"):
+        read(ONE, given, bytes(7))
+    with pytest.raises(MalformedRequest, match="1 bytes more than"):
+        read(ONE, given, bytes(9))
+    third = read(ONE, given, struct.pack("<2f", 5, 6))
+    assert third.inputs["x"].tolist() == [[5, 6]]
+
+
+def test_the_same_json_means_something_else_to_another_model() -> None:
+    given = [sized("x", "FP32", [1, 2], 8)]
+    assert read(ONE, given, bytes(8)).inputs["x"].shape == (1, 2)
+    with pytest.raises(InvalidTensor, match=r"the model takes \[-1, 3\]"):
+        read(Signature((spec("x", "FP32", -1, 3),), ()), given, bytes(8))
+
+
+def test_tensors_inside_the_json_are_not_mixed_up_between_requests() -> None:
+    both = Signature((spec("x", "FP32", -1, 2), spec("b", "BOOL", -1)), ())
+    given = [entry("b", "BOOL", [1], data=[True]), sized("x", "FP32", [1, 2], 8)]
+    first = read(both, given, struct.pack("<2f", 1, 2)).inputs
+    second = read(both, given, struct.pack("<2f", 3, 4)).inputs
+    assert first["x"].tolist() == [[1, 2]]
+    assert second["x"].tolist() == [[3, 4]]
+    assert first["b"].tolist() == second["b"].tolist() == [True]
 
 
 def test_empty_tensors_have_no_bytes() -> None:

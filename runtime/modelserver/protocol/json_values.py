@@ -44,6 +44,7 @@ class _Small(NamedTuple):
 
 SMALL = {row.code: _Small.of(row) for row in DATATYPES.values() if row.code is not None and row.exact is not None}
 NAN = float("nan")
+SHORT_BYTES = 512  # so much is searched for both words in 0.2 µs
 LETTERS = 16
 DEEPEST = 32  # dimensions; NumPy 2 holds up to 64, no model has half as many
 PLAIN_TYPES = {"BOOL": bool, "BYTES": str}
@@ -56,6 +57,8 @@ def _packer(code: str, count: int) -> struct.Struct:
 
 def has_booleans(body: bytes) -> bool:
     """Whether `true` or `false` can occur among the numbers; Python packs them as 1 and 0 without a word."""
+    if len(body) < SHORT_BYTES:
+        return b"true" in body or b"false" in body
     return _occurs(b"true", 2, body) or _occurs(b"false", 0, body)
 
 

@@ -20,8 +20,9 @@ from google.protobuf.message import DecodeError
 from modelserver.errors import InvalidTensor, MalformedRequest
 from modelserver.inference import Answer, Array, Inference, Outputs
 from modelserver.protocol import raw_tensors
+from modelserver.protocol.asked import REFUSED
 from modelserver.protocol.descriptors import ProtoFile
-from modelserver.protocol.openinference import PLATFORM, REFUSED
+from modelserver.protocol.openinference import PLATFORM
 from modelserver.protocol.shapes import element_count
 from modelserver.tensors import Signature, TensorSpec
 

@@ -15,10 +15,11 @@ from modelserver.tensors import TensorSpec
 
 _LENGTH = struct.Struct("<I")
 BOUNDARY = 16
+SMALL_BYTES = 16 * 1024  # copied in less time (0.1 to 0.4 µs) than it takes to ask where they lie (1.2 µs)
 
 
 def decode(spec: TensorSpec, shape: tuple[int, ...], count: int, raw: memoryview | bytes) -> Array:
-    """`count` elements of this shape (`shapes.element_count`) from exactly these bytes; numbers without a copy.
+    """`count` elements of this shape (`shapes.element_count`) from exactly these bytes; many numbers without a copy.
 
     Raises InvalidTensor where the number of bytes or their content does not fit.
     """
@@ -37,7 +38,7 @@ def decode(spec: TensorSpec, shape: tuple[int, ...], count: int, raw: memoryview
     array: Array = np.frombuffer(raw, dtype)
     # ONNX Runtime reads the memory as it lies, and adds in another order where that is not on a 16-byte boundary: the
     # same request would be answered with other last bits (its sum of 16 floats: 1e-7). NumPy's own memory is on one.
-    lies_well = array.__array_interface__["data"][0] % BOUNDARY == 0
+    lies_well = len(raw) > SMALL_BYTES and array.__array_interface__["data"][0] % BOUNDARY == 0
     return (array if lies_well else array.copy()).reshape(shape)
 
 
@@ -79,6 +80,8 @@ def _cut_off(spec: TensorSpec, shape: tuple[int, ...], size: int) -> InvalidTens
 def encode(spec: TensorSpec, array: Array) -> Any:
     """The bytes of an array, as bytes or as a view of its memory."""
     if spec.datatype.name != "BYTES":
+        if array.nbytes <= SMALL_BYTES:
+            return array.tobytes()
         contiguous = np.ascontiguousarray(array)
         return contiguous.reshape(-1).view(np.uint8).data if contiguous.size else b""
     parts: list[bytes] = []
