@@ -16,8 +16,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnx import TensorProto
 from onnx.backend.test.loader import load_model_tests
+from onnx.numpy_helper import to_array
 
+from modelserver.bfloat16 import widen
 from modelserver.errors import InternalError, ModelUnsupported
 from modelserver.inference import Array
 from modelserver.onnx_types import flatten_parts
@@ -41,7 +44,8 @@ class Case:
 
     def without(self, form: str) -> str | None:
         """Why this form can't carry the inputs."""
-        if form == "json" and any(array.dtype.kind == "f" and np.isinf(array).any() for _, array in self.inputs):
+        numbers = [widen(array) if spec.datatype.name == "BF16" else array for spec, array in self.inputs]
+        if form == "json" and any(array.dtype.kind == "f" and np.isinf(array).any() for array in numbers):
             return "infinity, which JSON has no number for"
         missing = [spec.datatype.name for spec, _ in self.inputs if spec.datatype.name not in LISTS]
         if form == "contents" and missing:
@@ -91,7 +95,10 @@ def _bfloat16(test: Any, session: Session, fed: dict[str, Any]) -> Case | str:
 
 
 def _patterns(value: Any) -> Any:
-    return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
+    if isinstance(value, list):
+        return [_patterns(part) for part in value]
+    array = np.asarray(to_array(value) if isinstance(value, TensorProto) else value)
+    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
 def _passes(test: Any, values: list[Any]) -> bool:

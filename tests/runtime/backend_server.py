@@ -32,7 +32,7 @@ async def main(grpc_port: int) -> None:
     workers = Workers(app, loop, available().threads, settings.max_in_flight)
     acceptor = Acceptor(app, workers, loop)
     port = await acceptor.listen()
-    grpc = GrpcServer(app, loop)
+    grpc = GrpcServer(app, loop, keys=None, tls=None)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         told: dict[str, object] = {"port": port}
         try:

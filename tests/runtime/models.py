@@ -209,6 +209,19 @@ def always_fails() -> bytes:
     return model([node], [("x", Type.FLOAT, ["N"])], [("y", Type.FLOAT, [3])], initializers=[three])
 
 
+def resized() -> bytes:
+    """y = x[1, 1, 2, 2] in another size; of the scales none may be 0."""
+    node = helper.make_node("Resize", ["x", "", "scales"], ["y"])
+    inputs = [("x", Type.FLOAT, [1, 1, 2, 2]), ("scales", Type.FLOAT, [4])]
+    return model([node], inputs, [("y", Type.FLOAT, [None] * 4)])
+
+
+def unsqueezed() -> bytes:
+    """y = x[2] with two axes more; the axes must differ."""
+    inputs = [("x", Type.FLOAT, [2]), ("axes", Type.INT64, [2])]
+    return model([helper.make_node("Unsqueeze", ["x", "axes"], ["y"])], inputs, [("y", Type.FLOAT, [None] * 3)])
+
+
 def unknown_operator() -> bytes:
     made = onnx.load_from_string(linear())
     made.graph.node[0].op_type = "Frobnicate"

@@ -1,4 +1,7 @@
-"""ONNX's own node tests, all of them, over REST and gRPC: the bytes of the bare session come back."""
+"""ONNX's own node tests over REST and gRPC, each fourth: the bytes of the bare session come back.
+
+`python -m tests.runtime.backend_cases` runs them all.
+"""
 
 from pathlib import Path
 
@@ -7,28 +10,28 @@ import pytest
 from tests.runtime import backend_cases
 from tests.runtime.backend_cases import FORMS, SAME
 
+EACH = 4
 # What may be left out, and how much of it: a server that begins to refuse more is found here. Counted with onnx 1.23.
 LEFT_OUT = {
-    "ONNX Runtime does not load it": 400,
-    "ONNX Runtime does not run it": 100,
-    "a type that the protocols have no datatype for": 120,
-    "ONNX Runtime answers something else": 40,
-    "random": 20,
-    "a sequence of tensors of several shapes": 20,
+    "ONNX Runtime does not load it": 100,
+    "ONNX Runtime does not run it": 25,
+    "a type that the protocols have no datatype for": 30,
+    "ONNX Runtime answers something else": 10,
+    "a sequence of tensors of several shapes": 5,
 }
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the cases divide by zero on purpose
-def test_every_case_that_onnx_runtime_passes_comes_back_with_the_same_bytes(tmp_path: Path) -> None:
-    told = backend_cases.tell(backend_cases.cases(), tmp_path)
+def test_cases_that_onnx_runtime_passes_come_back_with_the_same_bytes(tmp_path: Path) -> None:
+    told = backend_cases.tell(backend_cases.cases()[::EACH], tmp_path)
     assert (told.refused, told.changed) == ({}, [])
     counts = {reason: len(names) for reason, names in told.left_out.items()}
     assert {reason: count for reason, count in counts.items() if count > LEFT_OUT.get(reason, 0)} == {}
-    assert {form: told.forms[form][SAME] for form in FORMS if told.forms[form][SAME] < 1300} == {}
+    assert {form: told.forms[form][SAME] for form in FORMS if told.forms[form][SAME] < 310} == {}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_some_cases_with_a_server_process_each(tmp_path: Path) -> None:
-    told = backend_cases.tell(backend_cases.cases()[::150], tmp_path, serve=True)
+    told = backend_cases.tell(backend_cases.cases()[::300], tmp_path, serve=True)
     assert (told.refused, told.changed) == ({}, [])
-    assert all(told.forms[form][SAME] > 5 for form in FORMS)
+    assert all(told.forms[form][SAME] > 2 for form in FORMS)

@@ -195,6 +195,18 @@ def test_a_model_that_cannot_answer_zeros_has_failed(tmp_path: Path) -> None:
         warm_up(core(tmp_path, models.always_fails()), 1)
 
 
+def test_a_model_that_takes_no_zeros_is_warmed_up_with_ones(tmp_path: Path) -> None:
+    warmth = warm_up(core(tmp_path, models.resized()), 1)
+    assert warmth.sample is not None and warmth.sample["scales"].tolist() == [1.0] * 4
+
+
+def test_a_model_whose_whole_numbers_are_axes_is_served_cold(tmp_path: Path) -> None:
+    """Two axes must differ, which no made-up request is sure to know."""
+    warmth = warm_up(core(tmp_path, models.unsqueezed()), 1)
+    assert (warmth.run_seconds, warmth.sample) == (None, None)
+    assert "no synthetic request fits the model" in (warmth.note or "")
+
+
 def test_a_quota_means_no_more_threads_than_it_has(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(models.linear())

@@ -52,7 +52,7 @@ def requests_and_answers(model: str, signature: Signature) -> dict[str, Schema]:
         "PredictResponse": object_of(predictions={}),
         "RowsRequest": {
             "type": "object",
-            "oneOf": [object_of(instances={"type": "array", "minItems": 1}), object_of(inputs={})],
+            "oneOf": [object_of(instances={"type": "array"}), object_of(inputs={})],
         },
         "RowsResponse": {"type": "object", "oneOf": [object_of(predictions={}), object_of(outputs={})]},
     }

@@ -3,12 +3,15 @@
 import asyncio
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import grpc
 import numpy as np
 from calling import Call
 from triton_control import ALL, GRPC, HTTP, NO_MODEL, NO_VERSION, Row
+from tritonclient.utils import InferenceServerException
 from values import VALUES, same
 
 CROWD = 50
@@ -189,20 +192,23 @@ async def time_is_up(client: Any) -> None:
 
 async def stream(client: Any) -> None:
     given = {"model_name": "tiny", "inputs": [client.input("x", ROW)]}
-    errors: list[Any] = []
     if client.kind == "grpc":
+        errors: list[Exception] = []
         with client.connected("tiny") as streaming:
             streaming.start_stream(lambda result, error: errors.append(error))
-            streaming.async_stream_infer(**given)
+            with suppress(InferenceServerException):  # the stream may be over before anything was sent
+                streaming.async_stream_infer(**given)
             streaming.stop_stream()
-    else:
+        raise errors[0]
 
-        async def requests() -> Any:
-            yield given
+    async def requests() -> Any:
+        yield given
 
-        async for _, error in client.clients["tiny"].stream_infer(requests()):
-            errors.append(error)
-    raise errors[0]
+    try:
+        async for _ in client.clients["tiny"].stream_infer(requests()):
+            raise AssertionError("answered")
+    except grpc.RpcError as refused:  # of a stream that fails, this client hands gRPC's own error on
+        raise InferenceServerException(refused.details()) from None
 
 
 async def shared_memory(client: Any) -> None:
