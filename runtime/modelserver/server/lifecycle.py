@@ -15,6 +15,7 @@ import uvloop
 
 from modelserver import memory
 from modelserver.artifact.directory import open_model
+from modelserver.server import open_files
 from modelserver.server.acceptor import Acceptor
 from modelserver.server.app import App
 from modelserver.server.drain import Draining, Step, next_step
@@ -98,6 +99,7 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
     stop = _Stop(loop)
     workers = Workers(app, loop, available().threads, app.settings.max_in_flight)
     acceptor = Acceptor(app, workers, loop)
+    open_files.allow(app.settings.max_connections)
     port = await acceptor.listen()
     log.info("listening on port %d, loading %s", port, model)
     tracer = _tracer(app, acceptor)
