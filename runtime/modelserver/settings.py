@@ -115,6 +115,12 @@ class ServeSettings:
     threads: int | None = setting(
         "MODELSERVER_THREADS", threads, None, "ONNX Runtime's threads; auto: from the CPU quota and affinity"
     )
+    spinning: str = setting(
+        "MODELSERVER_SPINNING",
+        one_of("auto", "on", "off"),
+        "auto",
+        "whether ONNX Runtime's threads spin while they wait; auto: only without a CPU quota",
+    )
     providers: tuple[Provider, ...] = setting(
         "MODELSERVER_PROVIDERS",
         parse_providers,

@@ -5,20 +5,25 @@ ancestors, because a container usually sees its own group as the root of the mou
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP_MOUNT = Path("/sys/fs/cgroup")
+SPIN: Mapping[str, bool | None] = {"auto": None, "on": True, "off": False}
 V1_MOUNTS = ("cpu", "cpu,cpuacct", "cpuacct,cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Cpus:
-    """`quota` in CPUs (0.5 is half a core) or None without one; `allowed` CPUs by affinity."""
+    """`quota` in CPUs (0.5 is half a core) or None without one; `allowed` CPUs by affinity.
+
+    `spin`: whether waiting threads shall spin; None leaves it to the quota.
+    """
 
     quota: float | None
     allowed: int
+    spin: bool | None = None
 
     @property
     def threads(self) -> int:
@@ -28,7 +33,7 @@ class Cpus:
     @property
     def spinning(self) -> bool:
         """A thread that spins while it waits burns the quota that the others need."""
-        return self.quota is None
+        return self.quota is None if self.spin is None else self.spin
 
     def facts(self, threads: int) -> dict[str, str]:
         """For people and metrics: what was found here, and the `threads` that came of it."""
@@ -97,8 +102,8 @@ def _read_v1(folder: Path) -> float | None:
     return quota_v1(quota.read_text(), period.read_text()) if quota.is_file() and period.is_file() else None
 
 
-def available() -> Cpus:
-    """This process's CPUs."""
+def available(spinning: str = "auto") -> Cpus:
+    """This process's CPUs; `spinning` is auto, on or off."""
     self_cgroup = Path("/proc/self/cgroup")
     text = self_cgroup.read_text() if self_cgroup.is_file() else ""
-    return Cpus(cpu_quota(CGROUP_MOUNT, text), len(os.sched_getaffinity(0)))
+    return Cpus(cpu_quota(CGROUP_MOUNT, text), len(os.sched_getaffinity(0)), SPIN[spinning])

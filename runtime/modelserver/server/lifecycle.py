@@ -75,7 +75,8 @@ def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
     from modelserver import session, warmup  # 0.1 s, while the port already answers health checks
     from modelserver.core import Core
 
-    core = Core(name, settings.model_version, session.load(model, available(), settings.threads, settings.providers))
+    cpus = available(settings.spinning)
+    core = Core(name, settings.model_version, session.load(model, cpus, settings.threads, settings.providers))
     loaded = time.perf_counter()
     warmth = warmup.warm_up(core, settings.warmup_requests)
     return Loaded(core, warmth, _choose(core, warmth, settings), loaded - started)
