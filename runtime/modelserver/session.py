@@ -46,7 +46,12 @@ LOAD_ERRORS: tuple[tuple[str, type[ContainerError], str], ...] = (
         ModelCorrupt,
         "Its weights lie in other files: give the URI of the folder that holds them all",
     ),
-    (r"^InvalidProtobuf|No graph was found|^NoModel", ModelCorrupt, "It is cut off or damaged: upload it again"),
+    (
+        r"^InvalidProtobuf|No graph was found|^NoModel|ORT model verification",
+        ModelCorrupt,
+        "It is cut off or damaged: upload it again",
+    ),
+    (r"ORT format model version", ModelUnsupported, "Convert the .onnx model anew with the converter of this version"),
     (r"IR version|[Oo]pset \d+", ModelUnsupported, "Export it with an older opset"),
     (
         r"No Op registered|not a registered function|No opset import|^NotImplemented",
@@ -138,6 +143,7 @@ def plain(words: str) -> str:
     """The words without error codes, source locations and C++ signatures; at most 500 characters."""
     words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", words)
     words = re.sub(r"/\S+\.(cc|h):\d+ \S.*?\) (?=[A-Z])", "", words, flags=re.S)
+    words = re.sub(r"^\w+\.(cc|h):\d+ \S+ ", "", words)
     words = " ".join(words.split())
     return words[:500].rstrip(". ")
 

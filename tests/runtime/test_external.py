@@ -124,3 +124,6 @@ def test_onnx_runtimes_own_format(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["inspect", str(target)]) == 0
     told = capsys.readouterr().out
     assert "ONNX Runtime's own (.ort)" in told and "x  FP32   [?, 4]" in told and "one run" in told
+    target.write_bytes(target.read_bytes()[:700])
+    with pytest.raises(ModelCorrupt, match=r"tiny.ort: ORT model verification failed. It is cut off or damaged"):
+        load(target, ONE_CPU, None)
