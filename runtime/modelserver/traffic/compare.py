@@ -90,33 +90,36 @@ def _of_equals(a: Array, b: Array) -> Difference:
 def _of_numbers(a: Array, b: Array, tolerance: Tolerance) -> Difference:
     if not a.size:
         return Difference(True)
-    finite = np.isfinite(a) & np.isfinite(b)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # infinities and NaN are looked after one by one
+        finite = np.isfinite(a) & np.isfinite(b)
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         distance = np.where(same, 0.0, np.abs(a - b))
         excess = np.where(same, 0.0, distance - (tolerance.absolute + tolerance.relative * np.abs(a)))
         excess = np.where(finite | same, excess, np.inf)
-        relative = np.where(finite & (a != 0), distance / np.abs(a), 0.0)
-    agreed = not (excess > 0).any()
+        sums, largest = _measures(a, b, distance, finite)
+    stable, candidate = _classes(a), _classes(b)
+    sums |= {"classes": len(stable), "sameClass": int((stable == candidate).sum())}
     worst = int(excess.argmax())
-    stable_classes, candidate_classes = _classes(a), _classes(b)
-    sums = {
-        "classes": len(stable_classes),
-        "sameClass": int((stable_classes == candidate_classes).sum()),
-        "elements": a.size,
-        "sumAbsolute": _bounded(distance[finite].sum()),
-        "stableSum": _bounded(a[finite].sum()),
-        "stableSquares": _bounded(np.square(a[finite]).sum()),
-        "candidateSum": _bounded(b[finite].sum()),
-        "candidateSquares": _bounded(np.square(b[finite]).sum()),
-    }
-    largest = {
-        "maxAbsolute": _bounded(distance[finite].max(initial=0.0)),
-        "maxRelative": _bounded(relative.max()),
-    }
-    classes = _rows_by_class(stable_classes), _rows_by_class(candidate_classes)
+    agreed = not excess.flat[worst] > 0
+    classes = _rows_by_class(stable), _rows_by_class(candidate)
     why = "" if agreed else _element(a, b, worst)
     return Difference(agreed, why, _bounded(excess.flat[worst]), sums, largest, classes)
+
+
+def _measures(a: Array, b: Array, distance: Array, finite: Array) -> tuple[dict[str, float], dict[str, float]]:
+    """`sums` and `largest` over the elements that are finite on both sides."""
+    a, b, distance = a[finite], b[finite], distance[finite]
+    relative = np.where(a != 0, distance / np.abs(a), 0.0)
+    sums: dict[str, float] = {
+        "elements": a.size,
+        "sumAbsolute": _bounded(distance.sum()),
+        "stableSum": _bounded(a.sum()),
+        "stableSquares": _bounded(np.square(a).sum()),
+        "candidateSum": _bounded(b.sum()),
+        "candidateSquares": _bounded(np.square(b).sum()),
+    }
+    largest = {"maxAbsolute": distance.max(initial=0.0), "maxRelative": relative.max(initial=0.0)}
+    return sums, {name: _bounded(value) for name, value in largest.items()}
 
 
 def _classes(scores: Array) -> Array:

@@ -1,5 +1,6 @@
 """What a pod counts while one generation of the traffic document holds. Used in the event loop's thread only."""
 
+import sys
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ BOUNDS = tuple(SMALLEST_SECONDS * GROWTH**i for i in range(LAST))  # of buckets 
 FAILURES = ("unreachable", "timeout", "error", "overloaded")
 MOST_OUTPUTS = 64  # whose statistics are kept; a model's outputs are few, and a pod's memory is small
 MOST_CLASSES = 64
+LARGEST = sys.float_info.max  # stands for infinity, which JSON lacks
 # Of an output, in the state's words. From the sums and squares over elements follow means and deviations.
 SUMS = (
     "classes",
@@ -106,7 +108,7 @@ class OutputAgreement:
         self.compared += 1
         self.agreed += difference.agreed
         for name, value in difference.sums.items():
-            self.sums[name] += value
+            self.sums[name] = max(-LARGEST, min(self.sums[name] + value, LARGEST))
         for name, value in difference.largest.items():
             self.largest[name] = max(self.largest[name], value)
         for counted, seen in zip(self.classes, difference.classes, strict=True):
