@@ -1,4 +1,4 @@
-"""Whatever the candidate does, callers get answers: from real servers that die, drain or hang, and from made-up ones."""
+"""Whatever the candidate does, callers get answers. Real servers that die, drain or hang, and made-up ones."""
 
 import signal
 import socket
