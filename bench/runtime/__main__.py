@@ -1,8 +1,13 @@
 """`python -m bench.runtime`: our server against what people use today, side by side in one run.
 
-The figure to trust is CPU per request: the machine's other work shifts latencies, but hardly that. Servers share one
-core and clients another; each round goes over all servers, so that what the machine does in the meantime meets them
-all, and ratios are taken within a round. The default run takes under ten minutes once the peers are installed.
+The figure to trust is CPU per request, from /proc: the machine's other work shifts latencies, but hardly that. Servers
+share one core and clients another. Latencies are taken over one connection, CPU under a closed loop of several (the
+model's `connections`), which keeps the server busy: with a single one it sleeps after each answer, and to wake its core
+takes the kernel some 40 µs of the server's CPU a request. That is the same for every server, more than our own code
+takes, and what a loaded server does not pay; it would hide what is compared here. Every peer gets the same load.
+
+Each round goes over all servers, so that what the machine does in the meantime meets them all, and ratios are taken
+within a round. The default run takes about a quarter of an hour once the peers are installed.
 """
 
 import argparse

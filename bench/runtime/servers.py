@@ -50,7 +50,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One stretch of load: microseconds of CPU a request, latencies in milliseconds, requests a second."""
+    """One stretch of load.
+
+    CPU in microseconds a request, and requests a second, over all of the connections that the model says; latencies
+    in milliseconds over one.
+    """
 
     cpu: float
     p50: float
@@ -148,7 +152,7 @@ def speaks(server: Server, form: str, reference: list[float]) -> str:
 
 def load(server: Server, sent: Path, seconds: float, core: int) -> Stretch:
     """One stretch of load with the request that the file `sent` holds. Raises Unavailable."""
-    arguments = (str(server.port), str(server.pid), str(seconds), str(sent))
+    arguments = (str(server.port), str(server.pid), str(seconds), str(sent), str(server.model.connections))
     told = json.loads(project("bench.runtime.client", *arguments, core=core))
     count = told["requests"]
     return Stretch(told["cpu"] / count * 1e6, told["p50"], told["p99"], count / told["seconds"])

@@ -50,11 +50,12 @@ class Asked(NamedTuple):
 
 def read(body: bytes, signature: Signature) -> Asked:
     """Raises MalformedRequest or InvalidTensor."""
-    request = number_lists.document(body) or documents.document(body)
+    listed = number_lists.document(body)
+    request = listed or documents.document(body)
     given = request.get("inputs")
     if type(given) is not list:
         raise MalformedRequest("The request has no 'inputs' list. Each input has name, shape, datatype and data.")
-    booleans = has_booleans(body)
+    booleans = listed is None and has_booleans(body)  # no list that became an array has any
     inputs: dict[str, Array] = {}
     raw: dict[str, Raw] = {}
     for entry in given:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -137,7 +138,12 @@ def told(answer: "Answer") -> Reply:
     """The reply that carries an encoded answer."""
     if answer.json_length is None:
         return Reply(200, answer.body)
-    return Reply(200, answer.body, TENSORS, f"{JSON_LENGTH.decode()}: {answer.json_length}\r\n")
+    return Reply(200, answer.body, TENSORS, _json_length(answer.json_length))
+
+
+@lru_cache(maxsize=256)
+def _json_length(length: int) -> str:
+    return f"{JSON_LENGTH.decode()}: {length}\r\n"
 
 
 def failure(label: str, problem: Exception) -> Reply:

@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
             end = data.find(END_OF_HEAD) + 4
             known = self.acceptor.heads.get(data[:end])
             # The usual request: head seen before, whole in one piece, nothing behind it.
-            if known is not None and known.plain and end + cast(int, known.head.length) == len(data):
+            if known is not None and known.plain and known.head.length == len(data) - end:
                 self.current = known
                 self._answer(data[end:])
                 return
