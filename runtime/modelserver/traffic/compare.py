@@ -6,6 +6,7 @@ or datatype, does not agree, and its sentence says so. Rows of floating-point nu
 classes: the class is where the largest one is.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -36,7 +37,8 @@ class Tolerance(NamedTuple):
 class Difference:
     """Of one output. `why` and `excess` (how far beyond the tolerance) tell of the worst element where it disagrees.
 
-    `sums`, `largest` and `classes` (of stable and of the candidate: rows by class) are what counts.py adds up.
+    `sums`, `largest` and `classes` (of stable and of the candidate: rows by class) are what counts.py adds up; the
+    largest differences are infinite where one of two numbers was not finite.
     """
 
     agreed: bool
@@ -97,6 +99,8 @@ def _of_numbers(a: Array, b: Array, tolerance: Tolerance) -> Difference:
         excess = np.where(same, 0.0, distance - (tolerance.absolute + tolerance.relative * np.abs(a)))
         excess = np.where(finite | same, excess, np.inf)
         sums, largest = _measures(a, b, distance, finite)
+    if not (finite | same).all():
+        largest = dict.fromkeys(largest, math.inf)
     stable, candidate = _classes(a), _classes(b)
     sums |= {"classes": len(stable), "sameClass": int((stable == candidate).sum())}
     worst = int(excess.argmax())
