@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from csimdjson import Parser
 
 WORTHWHILE_BYTES = 1024  # of a body; a shorter one is read as fast the plain way
+LARGEST_BYTES = 2 * 1024**2  # a body of one-digit numbers takes 18 times its size in here
+MOST_LISTS, MOST_NAMES = 64, 16  # simdjson looks through all names for one: many would take quadratic time
 KEPT_BYTES = 256 * 1024  # a parser holds on to about ten times its longest body; longer ones get one of their own
 DTYPES = {name: DATATYPES[name].dtype for name in ("FP32", "FP64")}
 SCALARS = {str, int, float, bool, type(None)}
@@ -50,11 +52,12 @@ def document(body: bytes) -> dict[str, Any] | None:
 
     The arrays have the dtype of the `datatype` that the request names, one dimension, and no shape checked.
     """
-    if len(body) < WORTHWHILE_BYTES:
+    if not WORTHWHILE_BYTES <= len(body) <= LARGEST_BYTES or _brackets_beyond(MOST_LISTS, body):
         return None
     try:
         request, lists = _read(_parsers.fitting(len(body)).parse(body))
-    except (ValueError, TypeError, KeyError, RuntimeError):  # simdjson has no exceptions of its own
+    # simdjson has no exceptions of its own; AttributeError where `data` is no list.
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
         return None
     # simdjson flattens without a word. More brackets than lists: one of them is nested (or a text has a bracket).
     return None if _brackets_beyond(lists, body) else request
@@ -89,8 +92,8 @@ def _entry(parsed: Any) -> dict[str, Any]:
 def _members(parsed: Any, apart: str) -> dict[str, Any]:
     """All but the one called `apart`. Raises ValueError where two have one name: orjson takes the last of them."""
     names = list(parsed)
-    if len({*names}) != len(names):
-        raise ValueError("a name came twice")
+    if len(names) > MOST_NAMES or len({*names}) != len(names):
+        raise ValueError("more names than a request has, or one twice")
     members = {}
     for name in names:
         if name != apart:
