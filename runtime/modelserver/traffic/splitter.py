@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("modelserver")
 Done = Callable[[Reply], None]
-REMEMBERED, REMEMBERED_BYTES = 1024, 2048  # heads whose meaning is kept, as the connections do
+REMEMBERED, REMEMBERED_BYTES = 256, 2048  # heads whose meaning is kept: a client sends the same again and again
 SLOW = 0.99  # the part of this pod's answers that are faster than a slow one
 SLOW_SAMPLES = 100  # before that many, there is no telling
 SLOW_SECONDS = 1.0  # between two looks at the histogram

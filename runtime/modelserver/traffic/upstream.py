@@ -5,6 +5,8 @@ from typing import NamedTuple, cast
 
 import httptools
 
+LARGEST_BYTES = 256 * 1024 * 1024  # of an answer: a candidate that never ends one must not fill this pod's memory
+
 
 class Answer(NamedTuple):
     """`headers` as they came, those that frame the body or concern the connection included."""
@@ -29,7 +31,7 @@ class Refused(Unreachable):
 class Upstream(asyncio.Protocol):
     """`exchange` by one task at a time; a connection that can't be used again has `open` false."""
 
-    __slots__ = ("_answer", "_body", "_headers", "_parser", "_transport", "born", "gone", "open", "used")
+    __slots__ = ("_answer", "_body", "_headers", "_parser", "_received", "_transport", "born", "gone", "open", "used")
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -37,6 +39,7 @@ class Upstream(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
+        self._received = 0  # bytes of this answer
         self.gone = asyncio.get_running_loop().create_future()  # done when the connection is
         self.open = False
         self.used = 0  # requests so far
@@ -47,7 +50,7 @@ class Upstream(asyncio.Protocol):
         if self._transport is None or not self.open:
             raise Stale("The candidate has closed the connection.")
         self._answer = asyncio.get_running_loop().create_future()
-        self.used += 1
+        self.used, self._received = self.used + 1, 0
         self._transport.writelines((head, body))
         try:
             return await self._answer
@@ -83,6 +86,11 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._answer is None or self._answer.done():
             self.abort()  # nothing was asked: whatever this is, the next answer would be taken for another's
+            return
+        self._received += len(data)
+        if self._received > LARGEST_BYTES:
+            self._fail(Unreachable(f"The candidate's answer is larger than {LARGEST_BYTES} bytes."))
+            self.abort()
             return
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
