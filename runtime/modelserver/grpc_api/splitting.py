@@ -11,7 +11,7 @@ import grpc
 
 from modelserver.errors import STATUS_BY_ERROR, RequestError
 from modelserver.grpc_api.waiting import FOREVER, Gone
-from modelserver.traffic.channel import Channel, Metadata, Refusal
+from modelserver.traffic.channel import Channels, Metadata, Refusal
 from modelserver.traffic.forward import Failed
 from modelserver.traffic.outgoing import FORWARDED, SHADOW, facts
 from modelserver.traffic.shadow import Copy, Told
@@ -32,10 +32,10 @@ class Answered(NamedTuple):
 
 
 class Splitting:
-    """One generation. `channel` is None where this pod does not split."""
+    """One generation. `channels` is None where this pod does not split."""
 
-    def __init__(self, splitter: "Splitter", channel: Channel | None, loop: asyncio.AbstractEventLoop) -> None:
-        self._splitter, self._channel, self._loop = splitter, channel, loop
+    def __init__(self, splitter: "Splitter", channels: Channels | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._splitter, self._channels, self._loop = splitter, channels, loop
         self._metadata = tuple(splitter.app.headers.items())
         self._lock = threading.Lock()  # of the two counters
         self._carried = self._carried_shadow = HALF
@@ -57,7 +57,7 @@ class Splitting:
     def _choose(self, asked: Asked) -> tuple[bool, bool]:
         """Whether the candidate answers, and, where it does not, whether it gets a copy."""
         document = self._splitter.document
-        if self._channel is None or asked.settled:
+        if self._channels is None or asked.settled:
             return False, False
         with self._lock:
             chosen, self._carried = to_candidate(asked, document, self._carried)
@@ -67,15 +67,15 @@ class Splitting:
         return False, copied
 
     def _forward(self, body: bytes, metadata: Metadata, context: grpc.ServicerContext) -> Answered:
-        assert self._channel is not None
-        began = time.perf_counter()
+        assert self._channels is not None
+        began, channel = time.perf_counter(), self._channels.users
         left = context.time_remaining()
         seconds = self._splitter.patience(None if left is None or left > FOREVER else left)
-        call = self._channel.send(body, self._passed_on(metadata, FORWARDED), seconds)
+        call = channel.send(body, self._passed_on(metadata, FORWARDED), seconds)
         if not context.add_callback(call.cancel):  # the caller has gone, and so does the call
             call.cancel()
         try:
-            answer, trailing = self._channel.outcome(call)
+            answer, trailing = channel.outcome(call)
         except grpc.FutureCancelledError:
             raise Gone from None
         except Refusal:
@@ -106,8 +106,9 @@ class Splitting:
         return Answered(answer, (*self._metadata, *more))
 
     def _copy(self, body: bytes, metadata: Metadata, stable: Told) -> Copy:
-        channel, splitter = self._channel, self._splitter
-        assert channel is not None and splitter.document.shadow is not None
+        splitter = self._splitter
+        assert self._channels is not None and splitter.document.shadow is not None
+        channel = self._channels.copies
 
         async def ask() -> Told:
             began = time.perf_counter()
@@ -116,8 +117,11 @@ class Splitting:
             call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(ended.set))
             try:
                 await ended.wait()
-            finally:
-                call.cancel()  # changes nothing where it has ended
+            except asyncio.CancelledError:
+                call.cancel()
+                with suppress(Exception):  # whatever it was, nobody wants it; but the channel counts its calls
+                    channel.outcome(call)
+                raise
             try:
                 answer, trailing = channel.outcome(call)
             except Refusal as problem:

@@ -16,8 +16,8 @@ from modelserver.traffic.forward import Failed
 from modelserver.traffic.pool import CONNECT_SECONDS
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
-# A channel is one connection, and so one of the candidate's pods; each asks its clients to connect anew now and then.
-CHANNELS = 4
+# A connection is to one of the candidate's pods, which asks its clients to connect anew now and then.
+CONNECTIONS_OF_USERS, CONNECTIONS_OF_COPIES = 4, 2
 CONNECT = round(CONNECT_SECONDS * 1000)
 OPTIONS = (
     ("grpc.max_receive_message_length", -1),
@@ -44,9 +44,8 @@ class Refusal(Exception):
 class Channel:
     """The way to one candidate's gRPC port. Methods may be called from any thread."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self._channels = [grpc.insecure_channel(str(address), OPTIONS) for _ in range(CHANNELS)]
+    def __init__(self, address: Address, connections: int) -> None:
+        self._channels = [grpc.insecure_channel(str(address), OPTIONS) for _ in range(connections)]
         self._next = itertools.cycle([channel.unary_unary(METHOD) for channel in self._channels])
         self._circuit = Circuit()
         self._lock = threading.Lock()  # of the circuit, the cycle, and the calls under way
@@ -106,6 +105,18 @@ class Channel:
                 return
         for channel in self._channels:
             channel.close()
+
+
+class Channels:
+    """To one candidate: copies can't take connections, or the circuit, from users."""
+
+    def __init__(self, address: Address) -> None:
+        self.users = Channel(address, CONNECTIONS_OF_USERS)
+        self.copies = Channel(address, CONNECTIONS_OF_COPIES)
+
+    def retire(self) -> None:
+        self.users.retire()
+        self.copies.retire()
 
 
 def _plain(call: Any) -> Metadata:

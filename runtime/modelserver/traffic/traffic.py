@@ -16,7 +16,7 @@ from modelserver.traffic.splitter import Splitter, Way
 from modelserver.traffic.watch import LOOK_SECONDS, Watch
 
 if TYPE_CHECKING:
-    from modelserver.traffic.channel import Channel
+    from modelserver.traffic.channel import Channels
 
 log = logging.getLogger("modelserver")
 
@@ -28,7 +28,7 @@ class Traffic:
         self.app, self._workers, self._loop = app, workers, loop
         self._shadows = Shadows(app.metrics)
         self._way: Way | None = None
-        self._channel: Channel | None = None
+        self._channels: Channels | None = None  # the way for gRPC
         self._candidate: Candidate | None = None  # where the way leads
         self._timer: asyncio.TimerHandle | None = None
         self._watch = Watch(app.settings.traffic_dir, self.apply, self._refused)
@@ -51,7 +51,7 @@ class Traffic:
             if app.settings.grpc_port:
                 from modelserver.grpc_api.splitting import Splitting
 
-                splitter.grpc = Splitting(splitter, self._channel, self._loop)
+                splitter.grpc = Splitting(splitter, self._channels, self._loop)
             app.splitter = splitter
         app.metrics.gauges["modelserver_traffic_generation"] = document.generation
         log.info("traffic: generation %d, %s", document.generation, _part(document, splits))
@@ -63,18 +63,18 @@ class Traffic:
         self._candidate = candidate
         if self._way is not None:
             self._way.close()
-        if self._channel is not None:
-            self._channel.retire()
-        self._way = self._channel = None
+        if self._channels is not None:
+            self._channels.retire()
+        self._way = self._channels = None
         if candidate is None:
             return
         now, most = self._loop.time, self.app.settings.max_in_flight
         users, copies = Pool(candidate.http, most, now), Pool(candidate.http, ASKERS, now)
         self._way = Way(Forwarder(users, now), Forwarder(copies, now), self._shadows)
         if candidate.grpc is not None and self.app.settings.grpc_port:
-            from modelserver.traffic.channel import Channel
+            from modelserver.traffic.channel import Channels
 
-            self._channel = Channel(candidate.grpc)
+            self._channels = Channels(candidate.grpc)
 
     def _look(self) -> None:
         self._watch.look()
