@@ -5,7 +5,6 @@ import socket
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from tests.runtime import models
 from tests.runtime.traffic.fleet import BODY, CANDIDATE, PATH, STABLE, Client, Fleet, fleet, state, wait_until
+from tests.runtime.traffic.load import Load
 
 ANSWER = b"HTTP/1.1 200 OK\r\nx-modelway-revision: ca4d1date0\r\ncontent-type: application/json\r\n"
 GOOD = ANSWER + b"content-length: 2\r\n\r\n{}"
@@ -26,36 +26,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield both
 
 
-class Load:
-    """Clients that ask without a pause and never retry; `found` counts whose answers came, and what did not."""
-
-    def __init__(self, pair: Fleet, clients: int = 4) -> None:
-        self.pair, self.found, self.over = pair, Counter[str](), threading.Event()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-    def ask(self) -> None:
-        client = Client(self.pair.stable)
-        while not self.over.is_set():
-            try:
-                self.found[client.revision()] += 1
-            except (OSError, AssertionError, KeyError) as problem:
-                self.found[repr(problem)] += 1
-                return
-
-    def answered(self, revision: str, more: int = 100) -> None:
-        """Wait until so many more answers of this revision have come."""
-        goal = self.found[revision] + more
-        wait_until(lambda: self.found[revision] >= goal)
+def load_of(pair: Fleet) -> Load:
+    """Kept-alive clients of the stable server."""
+    return Load(lambda: Client(pair.stable).revision)
 
 
 @contextmanager
@@ -238,7 +211,7 @@ def test_a_caller_s_time_is_left_for_an_answer_of_our_own(pair: Fleet) -> None:
 def test_a_candidate_that_is_killed_under_load_fails_nobody(tmp_path: Path) -> None:
     with fleet(tmp_path, models.linear(), models.linear()) as pair:
         pair.apply(weight=50)
-        with Load(pair) as load:
+        with load_of(pair) as load:
             load.answered(CANDIDATE)
             pair.candidate.process.kill()
             load.answered(STABLE, 500)
@@ -251,7 +224,7 @@ def test_a_candidate_that_is_killed_under_load_fails_nobody(tmp_path: Path) -> N
 def test_a_candidate_that_drains_under_load_fails_nobody_and_nothing(tmp_path: Path) -> None:
     with fleet(tmp_path, models.linear(), models.linear()) as pair:
         pair.apply(weight=50)
-        with Load(pair) as load:
+        with load_of(pair) as load:
             load.answered(CANDIDATE)
             pair.candidate.terminate()
             load.answered(CANDIDATE)  # it goes on answering, a connection each
@@ -285,7 +258,7 @@ def test_a_stable_server_that_drains_answers_what_it_forwarded(tmp_path: Path) -
 def test_a_candidate_that_hangs_holds_few_and_fails_nobody(tmp_path: Path) -> None:
     with fleet(tmp_path, models.linear(), models.linear()) as pair:
         pair.apply(weight=50)
-        with Load(pair) as load:
+        with load_of(pair) as load:
             load.answered(CANDIDATE)
             pair.candidate.process.send_signal(signal.SIGSTOP)
             load.answered(STABLE, 2000)
@@ -294,3 +267,15 @@ def test_a_candidate_that_hangs_holds_few_and_fails_nobody(tmp_path: Path) -> No
         assert set(load.found) == {STABLE, CANDIDATE}
         failed = state(pair.stable)["forwarded"]["failed"]
         assert 0 < failed["timeout"] < 20 < failed["unreachable"]
+
+
+def test_candidates_come_and_go_under_load_and_fail_nobody(pair: Fleet) -> None:
+    pair.apply(weight=50)
+    with load_of(pair) as load:
+        for _ in range(4):
+            pair.apply(candidate=None)
+            load.answered(STABLE)
+            pair.apply(weight=50)
+            load.answered(CANDIDATE)
+        assert set(state(pair.stable)["forwarded"]["failed"].values()) == {0}
+    assert set(load.found) == {STABLE, CANDIDATE}

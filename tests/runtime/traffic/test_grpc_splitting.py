@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.runtime import models
 from tests.runtime.test_grpc import Client, request
 from tests.runtime.traffic.fleet import CANDIDATE, STABLE, Fleet, fleet, state, wait_until
+from tests.runtime.traffic.load import Load
 from tests.runtime.traffic.test_shadow import EXACT, changed, compared
 
 REQUESTS = 2000
@@ -102,35 +104,43 @@ def test_another_model_is_found_out(tmp_path: Path) -> None:
         assert told["outputs"]["y"]["example"].startswith("element [0, ")
 
 
+def load_of(pair: Fleet) -> Load:
+    """A channel for each client."""
+    return Load(lambda: partial(revision, Client(pair.stable_grpc)))
+
+
 def test_a_candidate_that_is_killed_under_load_fails_nobody(tmp_path: Path) -> None:
     with fleet(tmp_path, models.linear(), models.linear(), grpc=True) as pair:
         pair.apply(weight=50)
-        found: Counter[str] = Counter()
-        over = threading.Event()
-
-        def ask() -> None:
-            client = Client(pair.stable_grpc)
-            while not over.is_set():
-                try:
-                    found[revision(client)] += 1
-                except grpc.RpcError as problem:
-                    found[str(problem)] += 1
-                    return
-
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            wait_until(lambda: found[CANDIDATE] > 100)
+        with load_of(pair) as load:
+            load.answered(CANDIDATE)
             pair.candidate.process.kill()
-            goal = found[STABLE] + 500
-            wait_until(lambda: found[STABLE] > goal)
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
-        assert set(found) == {STABLE, CANDIDATE}
+            load.answered(STABLE, 500)
+        assert set(load.found) == {STABLE, CANDIDATE}
         assert state(pair.stable)["forwarded"]["failed"]["unreachable"] > 0
+
+
+def test_candidates_come_and_go_under_load_and_fail_nobody(pair: Fleet) -> None:
+    pair.apply(weight=50)
+    with load_of(pair) as load:
+        for _ in range(4):
+            pair.apply(candidate=None)
+            load.answered(STABLE)
+            pair.apply(weight=50)
+            load.answered(CANDIDATE)
+        assert set(state(pair.stable)["forwarded"]["failed"].values()) == {0}
+    assert set(load.found) == {STABLE, CANDIDATE}
+
+
+def test_a_candidate_that_drains_under_load_fails_nobody(tmp_path: Path) -> None:
+    with fleet(tmp_path, models.linear(), models.linear(), grpc=True) as pair:
+        pair.apply(weight=50)
+        with load_of(pair) as load:
+            load.answered(CANDIDATE)
+            pair.candidate.terminate()
+            assert pair.candidate.wait() == 0
+            load.answered(STABLE)
+        assert set(load.found) == {STABLE, CANDIDATE}
 
 
 def test_a_caller_s_deadline_is_left_for_an_answer_of_our_own(tmp_path: Path) -> None:
@@ -142,5 +152,6 @@ def test_a_caller_s_deadline_is_left_for_an_answer_of_our_own(tmp_path: Path) ->
         answer, call = client.call("ModelInfer", request(), timeout=1)
         assert answer.raw_output_contents
         assert dict(call.trailing_metadata())["x-modelway-revision"] == STABLE
-        wait_until(lambda: state(pair.stable)["forwarded"]["failed"]["timeout"] == 1)
+        # A time-out of the call or of its new connection, whichever was first.
+        wait_until(lambda: sum(state(pair.stable)["forwarded"]["failed"].values()) == 1)
         pair.candidate.process.send_signal(18)
