@@ -25,9 +25,11 @@ from modelway.cluster.events import Recorder
 from modelway.cluster.lean import lean_response
 from modelway.cluster.records import Key
 from modelway.cluster.store import Change, Store
+from modelway.measurements import Measurements
 from modelway.queue import Priority, Queue
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
+from modelway.sources import Sources
 from modelway.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,10 @@ class Process:
         self._queue: Queue[Key] = Queue(time.monotonic, random.random)
         self._census = Census(api, self._store, settings.namespaces)
         self._recorder = Recorder(api, settings.identity, utc_now)
-        reconciler = Reconciler(self._store, Actor(api, self._store), self._recorder, settings.runtime_image, utc_now)
+        self._sources = Sources(api, utc_now)
+        self._measurements = Measurements(self._sources, self._queue.add)
+        actor = Actor(api, self._store)
+        reconciler = Reconciler(self._store, actor, self._recorder, self._measurements, settings.runtime_image, utc_now)
         self._workers = Workers(self._queue, reconciler, settings.workers, settings.resync_seconds, random.random)
         self._election = Election(
             api, settings.lease_namespace, settings.lease_name, settings.identity, time.monotonic, utc_now
@@ -142,9 +147,16 @@ class Process:
     async def _work(self) -> None:
         await self._complete.wait()
         if self._settings.leader_election:
-            await self._election.lead(self._workers.run)
+            await self._election.lead(self._lead)
         else:
+            await self._lead()
+
+    async def _lead(self) -> None:
+        """What only one replica does."""
+        try:
             await self._workers.run()
+        finally:
+            self._measurements.stop()
 
     async def _sweep(self) -> None:
         """After a watch had to list anew: finds out what vanished meanwhile."""

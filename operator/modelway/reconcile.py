@@ -18,7 +18,8 @@ from modelway.cluster.poison import internal_error
 from modelway.cluster.records import Key
 from modelway.cluster.store import Store
 from modelway.decide.plan import decide
-from modelway.world import Plan, Refusal, World
+from modelway.measurements import Measurer
+from modelway.world import Measured, Plan, Refusal, World
 
 UNKNOWN_SECONDS: Final = 5.0  # a write whose outcome is unknown shows on the watch by then, if it was carried out
 
@@ -43,6 +44,7 @@ class Reconciler:
         store: Store,
         actor: Actor,
         recorder: Recorder,
+        measurer: Measurer,
         runtime_image: str,
         now: Callable[[], datetime],
         decide: Decide = decide,
@@ -50,17 +52,20 @@ class Reconciler:
         self._store = store
         self._actor = actor
         self._recorder = recorder
+        self._measurer = measurer
         self._runtime_image = runtime_image
         self._now = now
         self._decide = decide
 
     async def reconcile(self, key: Key) -> Look:
         """One look at one ModelDeployment."""
-        world = observe(self._store, key, self._runtime_image)
+        world = observe(self._store, key, self._runtime_image, self._measurer.of(key))
         if world is None:
+            self._measurer.want(key, None)
             return Look(gone=True)
         plan = self._decide(world, self._now())
         outcome = await self._actor.carry_out(key, world.resource, plan)
+        self._measurer.want(key, plan.measure)
         if outcome.answer is Answer.DONE:
             self._recorder.record(world.resource, plan.events)
             return Look(again_after=plan.recheck_after)
@@ -70,14 +75,14 @@ class Reconciler:
 
     async def report_internal_error(self, key: Key, error: Exception) -> None:
         """Says in the ModelDeployment's own status that we failed at it, once; the rest of the status stays."""
-        world = observe(self._store, key, self._runtime_image)
+        world = observe(self._store, key, self._runtime_image, Measured())
         status = internal_error(world.resource, error, self._now()) if world is not None else None
         if world is not None and status is not None:
             await self._actor.write_status(key, world.resource, Plan(status=status, why=("internal error",)))
 
     async def _tell(self, key: Key, refusals: Sequence[Refusal]) -> None:
         """Decides once more, knowing of the refusal, and carries out only what the user can read of it."""
-        world = observe(self._store, key, self._runtime_image, refusals)
+        world = observe(self._store, key, self._runtime_image, self._measurer.of(key), refusals)
         if world is None:
             return
         plan = self._decide(world, self._now())

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from modelway.api.model import Model
 from modelway.api.serving import Serving
+from modelway.measurement import Report
 
 Manifest = dict[str, Any]
 
@@ -91,6 +92,62 @@ class Pod:
     ready_since: datetime | None
     unschedulable: str = ""  # the scheduler's message, if PodScheduled is False
     containers: tuple[ContainerState, ...] = ()
+    address: str = ""  # its IP
+    touched: str = ""  # the traffic document's generation with which it was touched last
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A query's answer: a number, or why there is none; ``errors`` in a row until now, ``at`` when it was asked."""
+
+    value: float | None
+    error: str
+    errors: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What golden requests showed: state is Passed, Failed or Inconclusive."""
+
+    state: str
+    sentence: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured: the latest report of each pod by its uid, answers of Prometheus by query, and the golden
+    requests' result by (candidate's hash, ConfigMap). Lost when the operator ends, and then measured anew."""
+
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    numbers: Mapping[tuple[str, str], Number] = field(default_factory=dict)  # by (address, query)
+    golden: Mapping[tuple[str, str], Proof] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Golden requests to be sent: to a pod of the candidate, and to one of the stable revision."""
+
+    config_map: str
+    candidate: str  # the candidate's hash
+    model: str  # the model's name in the protocols
+    stable_model: str
+    candidate_address: str
+    stable_address: str
+    absolute_tolerance: float
+    relative_tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a decision wants to know before the next one: reports not older than ``every`` seconds of these pods
+    (name, uid, IP), these queries (address, query), these golden requests."""
+
+    every: float
+    pods: tuple[tuple[str, str, str], ...] = ()
+    queries: tuple[tuple[str, str], ...] = ()
+    golden: Golden | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +159,7 @@ class World:
     pods: tuple[Pod, ...] = ()
     runtime_image: str = ""
     refusals: tuple[Refusal, ...] = ()  # writes of the last plan that the API server refused for good
+    measured: Measured = Measured()  # what was learnt outside the API server
 
     def child(self, kind: Kind, name: str) -> Child | None:
         """The child of that kind and name, also one that is being deleted."""
@@ -180,7 +238,18 @@ class Delete:
     why: str
 
 
-Write = Apply | Seed | Delete
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """An annotation on a pod of ours, which makes its kubelet read the traffic document at once instead of within a
+    minute or two. A pod that is gone needs none."""
+
+    pod: str
+    uid: str
+    generation: str
+    why: str
+
+
+Write = Apply | Seed | Delete | Touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +270,5 @@ class Plan:
     status: Mapping[str, Any] | None = None  # the whole status, or None when it stands as it should
     events: tuple[Event, ...] = ()
     recheck_after: float | None = None  # seconds until time alone can change the decision
+    measure: Measure | None = None  # what must be known to go on
     why: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from modelway.cluster.observe import observe
 from modelway.cluster.store import Change, Store
+from modelway.world import Measured
 
 KEY = ("models", "digits")
 
@@ -69,7 +70,7 @@ def filled() -> Store:
 
 
 def data(store: Store) -> list[str]:
-    world = observe(store, KEY, "image")
+    world = observe(store, KEY, "image", Measured())
     assert world is not None
     return [child.body["data"]["traffic.json"] for child in world.children]
 

@@ -19,7 +19,7 @@ DECIDE = ROOT / "operator/modelway/decide"
 WORD = re.compile(r'"([A-Z][a-z]+(?:[A-Z][A-Za-z]*)+|OOMKilled|Forbidden|Rejected)"')
 OTHERS = {"CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "Deployment",
           "ImageInspectError", "RegistryUnavailable", "CreateContainerConfigError", "CreateContainerError", "DeletePod",
-          "RunContainerError", "ReplicaFailure", "GiveUp", "GivingUp", "PriorityClass"}  # fmt: skip
+          "RunContainerError", "ReplicaFailure", "GiveUp", "GivingUp", "PriorityClass", "BlueGreen"}  # fmt: skip
 
 
 def test_every_reason_and_event_is_explained() -> None:

@@ -14,7 +14,22 @@ from typing import Any
 
 from modelway.decide.plan import decide
 from modelway.manifests import names
-from modelway.world import Apply, Child, ContainerState, Delete, Kind, Plan, Pod, Resource, Seed, World, Write
+from modelway.world import (
+    Apply,
+    Child,
+    ContainerState,
+    Delete,
+    Kind,
+    Measured,
+    Plan,
+    Pod,
+    Resource,
+    Seed,
+    Touch,
+    World,
+    Write,
+)
+from tests.decide import pods
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HPA = "kube-controller-manager"
@@ -38,6 +53,8 @@ class Cluster:
         self.image = image
         self.plans: list[Plan] = []
         self.switches: list[tuple[str, str]] = []
+        self.applied: dict[str, int] = {}  # pod → the generation of the traffic document that it has read
+        self.measured = Measured()
         self._serial = 0
 
     # --- what the user does
@@ -61,7 +78,7 @@ class Cluster:
     def world(self) -> World:
         """What the operator sees."""
         children = tuple(sorted(self.children.values(), key=lambda child: (child.kind, child.name)))
-        return World(self.resource, children, tuple(self.pods.values()), self.image)
+        return World(self.resource, children, tuple(self.pods.values()), self.image, measured=self.measured)
 
     def decide(self) -> Plan:
         """The plan for now, not carried out."""
@@ -83,6 +100,8 @@ class Cluster:
             self._apply(write)
         elif isinstance(write, Seed):
             self._own_replicas(write.deployment, write.replicas, names.SEED_FIELD_MANAGER)
+        elif isinstance(write, Touch):
+            self.pods[write.pod] = replace(self.pods[write.pod], touched=write.generation)
         elif write.kind == "Pod":
             assert self.pods.pop(write.name).uid == write.uid
         else:
@@ -103,12 +122,45 @@ class Cluster:
 
     def run_controllers(self) -> bool:
         """Autoscalers, Deployments and pods all take one step; whether any did."""
-        before = (dict(self.children), dict(self.pods))
+        before = (dict(self.children), dict(self.pods), self.measured)
         for scaler in self._of(Kind.HORIZONTAL_POD_AUTOSCALER):
             self._autoscale(scaler)
         for deployment in self._of(Kind.DEPLOYMENT):
             self._run_pods(deployment)
-        return before != (self.children, self.pods)
+        self._measure()
+        return before != (self.children, self.pods, self.measured)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The traffic document."""
+        return pods.document(self.children)
+
+    def act(self, verb: str, revision: str = "") -> None:
+        """A person writes the annotation."""
+        value = f"{verb}@{revision or self.candidate}:{self._uid()}"
+        self.resource = replace(self.resource, annotations={names.ACTION: value})
+
+    @property
+    def candidate(self) -> str:
+        """The hash of the revision that the status calls the candidate."""
+        return str(self.resource.status["candidate"]["name"]).rpartition("-")[2]
+
+    def _measure(self) -> None:
+        """Kubelets refresh what was touched; the pods that the last decision asked about are asked."""
+        generation = int(self.document.get("generation", 0))
+        for pod in self.pods.values():
+            touched = pod.touched.partition(".")[0] == str(generation)
+            if pod.name not in self.applied or touched:
+                self.applied[pod.name] = generation
+        wanted = self.plans[-1].measure if self.plans else None
+        asked = {uid for _, uid, _ in wanted.pods} if wanted else set()
+        self.measured = Measured(
+            reports={
+                pod.uid: pods.report(self.children, pod, self.applied[pod.name])
+                for pod in self.pods.values()
+                if pod.uid in asked and pod.ready
+            }
+        )
 
     def load(self, revision: str, replicas: int) -> None:
         """The autoscaler of a revision finds that it needs so many pods."""
@@ -217,7 +269,9 @@ class Cluster:
                 )
         for _ in range(replicas - len(mine)):
             name = f"{deployment.name}-{self._uid()}"
-            self.pods[name] = Pod(name, f"uid-{name}", revision, "Running", "node-1", False, False, self.now, None)
+            self.pods[name] = Pod(
+                name, f"uid-{name}", revision, "Running", "node-1", False, False, self.now, None, address="10.0.0.1"
+            )
         mine = [pod for pod in self.pods.values() if pod.revision == revision]
         status = {
             "observedGeneration": deployment.generation,

@@ -70,7 +70,7 @@ def test_an_update_comes_up_beside_takes_over_in_one_switch_and_the_old_one_goes
     while cluster.serving == old:
         cluster.run_controllers()
         plan = cluster.look()
-    assert short(kinds(plan.writes)) == ["~ControllerRevision/digits-a", "~ConfigMap/digits-traffic", "~Service/digits"]
+    assert short(kinds(plan.writes)) == ["~ControllerRevision/digits-a", "~Service/digits"]
     assert plan.recheck_after == pytest.approx(5.0)
     assert not cluster.decide().writes, "nothing goes while kube-proxies may still send requests to the old pods"
     cluster.wait(5.001)

@@ -15,7 +15,7 @@ OTHERS = {
     ("modelway.io", "modeldeployments"): {"list", "watch"},
     ("modelway.io", "modeldeployments/status"): {"patch"},
     ("modelway.io", "modeldeployments/finalizers"): {"update"},
-    ("", "pods"): {"list", "watch", "delete"},
+    ("", "pods"): {"list", "watch", "patch", "delete"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }
 

@@ -152,7 +152,7 @@ def test_an_autoscaler_never_has_bounds_that_contradict_each_other() -> None:
 
 
 def test_the_front_service_selects_one_revision() -> None:
-    spec = front_service(RESOURCE, "6f9c81ab2d")["spec"]
+    spec = front_service(RESOURCE, "6f9c81ab2d", grpc=False)["spec"]
     assert spec["selector"] == {names.DEPLOYMENT: "digits", names.REVISION: "6f9c81ab2d"}
     assert spec["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from modelway.cluster.client import JSON, REQUEST_SECONDS, Response
+from modelway.cluster.client import JSON, MERGE, REQUEST_SECONDS, Response
 from modelway.cluster.kinds import BY_KIND, WATCHED, ApiKind
 from tests.sim import apply as ssa
 
@@ -172,7 +172,10 @@ class FakeApi:
             return self._list(kind)
         sent = orjson.loads(body or b"{}")
         query = query or {}
-        response = self._carry_out(method, kind, namespace, name, subresource, query, sent)
+        if content_type == MERGE:
+            response = self._merge((kind, namespace, name), query, sent)
+        else:
+            response = self._carry_out(method, kind, namespace, name, subresource, query, sent)
         if response.status < 300:
             written = Written(method, kind, name or sent["metadata"]["name"], query.get("fieldManager", ""), sent)
             self.writes.append(written)
@@ -199,6 +202,19 @@ class FakeApi:
         if kind == "Event":
             return _answer(200, sent)
         return self._apply((kind, namespace, name), stored, subresource, query, sent)
+
+    def _merge(self, name: Name, query: Mapping[str, str], sent: dict[str, Any]) -> Response:
+        """A merge patch of annotations, all that the operator sends of them."""
+        stored = self.objects.get(name)
+        if stored is None:
+            return _failure(404, "NotFound")
+        meta = stored.obj["metadata"]
+        if meta["uid"] != sent["metadata"].pop("uid"):
+            return _failure(409, "Conflict")
+        assert sent.keys() == {"metadata"}
+        assert sent["metadata"].keys() == {"annotations"}
+        self.update(*name, query["fieldManager"], lambda obj: _annotate(obj, sent["metadata"]["annotations"]))
+        return _answer(200, stored.shown())
 
     def _delete(self, name: Name, stored: Stored | None, sent: dict[str, Any]) -> Response:
         if stored is None:
@@ -241,6 +257,10 @@ class FakeApi:
     def _list(self, kind: str) -> Response:
         items = [s.obj for (k, _, _), s in self.objects.items() if k == kind and _selected(BY_KIND[kind], s.obj)]
         return _answer(200, {"metadata": {"resourceVersion": str(next(self.version))}, "items": items})
+
+
+def _annotate(obj: dict[str, Any], annotations: Mapping[str, str]) -> None:
+    obj["metadata"]["annotations"] = {**(obj["metadata"].get("annotations") or {}), **annotations}
 
 
 def _selected(kind: ApiKind, obj: Mapping[str, Any]) -> bool:

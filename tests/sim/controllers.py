@@ -148,7 +148,7 @@ PATHS: dict[Fate, tuple[dict[str, Any], ...]] = {
     Fate.SERVES: (
         _FETCHING,
         _LOADING,
-        {**_LOADING, "conditions": [_SCHEDULED, _READY], "containerStatuses": [_SERVING]},
+        {**_LOADING, "conditions": [_SCHEDULED, _READY], "containerStatuses": [_SERVING], "podIP": "10.0.0.1"},
     ),
     Fate.NO_MODEL: (_FETCHING, {**_FETCHING, "initContainerStatuses": [_NO_MODEL]}),
     Fate.CRASHES: (_FETCHING, _LOADING, {**_LOADING, "containerStatuses": [_CRASHED]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.sim.world import NAMESPACE, Violated, World
@@ -51,3 +52,34 @@ def replicas_are_never_sent_beside_an_autoscaler(world: World) -> None:
             continue
         if "replicas" in written.body["spec"]:
             raise Violated(f"replicas of {written.name} were sent although an autoscaler owns them")
+
+
+class Shares:
+    """Invariants 1 and 3: no share that ready pods can't hold, and no candidate goes while a stable pod may call it."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, world: World) -> None:
+        writes, self.seen = world.api.writes[self.seen :], len(world.api.writes)
+        for written in writes:
+            if written.kind == "ConfigMap":
+                self._has_capacity(world, json.loads(written.body["data"]["traffic.json"]))
+            if written.kind == "Deployment" and written.method == "DELETE":
+                self._nobody_calls(world, written.name.rpartition("-")[2])
+
+    def _has_capacity(self, world: World, document: dict[str, Any]) -> None:
+        if not document.get("weight"):
+            return
+        stable = world.api.get("Deployment", NAMESPACE, f"digits-{document['stable']}")
+        needed = stable["spec"]["replicas"] if stable else 1
+        ready = len(ready_pods(world, document["candidate"]["revision"]))
+        if 100 * ready < needed * document["weight"] - 100 + 1:
+            raise Violated(f"{document['weight']}% of {needed} pods' requests go to {ready} ready pods")
+
+    def _nobody_calls(self, world: World, revision: str) -> None:
+        for pod in ready_pods(world, front(world)):
+            document = world.pods.read.get(pod["metadata"]["uid"], {})
+            called = document.get("candidate", {}).get("revision") == revision
+            if called and document["stable"] == front(world):
+                raise Violated(f"{revision} goes while {pod['metadata']['name']} sends it {document['weight']}%")

@@ -27,6 +27,7 @@ from modelway.reconcile import Decide, Reconciler
 from modelway.workers import Workers
 from tests.sim.api import FakeApi, Written
 from tests.sim.controllers import Cluster
+from tests.sim.measuring import Pods
 
 NAMESPACE = "models"
 IMAGE = "example/modelserver:1"
@@ -52,7 +53,8 @@ class Operator:
         self.queue: Queue[Key] = Queue(world.clock, lambda: 0.5)
         self.recorder = Recorder(world.api, "sim", world.now)
         actor = Actor(world.api, self.store)
-        self.reconciler = Reconciler(self.store, actor, self.recorder, IMAGE, world.now, decide)
+        world.pods.restart(lambda key: self.queue.add(key, Priority.CHANGE))
+        self.reconciler = Reconciler(self.store, actor, self.recorder, world.pods, IMAGE, world.now, decide)
         self.workers = Workers(self.queue, self.reconciler, 1, RESYNC, lambda: 0.5)
         self.streams = world.api.watch_all()
         self.last: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -109,6 +111,7 @@ class World:
         self.api.before = self._before
         self.api.after = self._after
         self.cluster = Cluster(self.api)
+        self.pods = Pods(self.api)
         self.seen = 0
         self.broken = metrics.INTERNAL_ERRORS._value.get()
         self.operator = Operator(self, self.decide)
@@ -136,6 +139,12 @@ class World:
     def model(self, uri: str, name: str = "digits") -> None:
         """The user asks for another model."""
         self.edit(lambda spec: spec.update(model={"uri": uri}), name)
+
+    def act(self, verb: str, name: str = "digits") -> None:
+        """The user writes the annotation with a verb about the revision that comes up."""
+        target = self.resource(name)["status"]["rollout"]["target"].rpartition("-")[2]
+        action = {"annotations": {"modelway.io/action": f"{verb}@{target}"}}
+        self.api.update("ModelDeployment", NAMESPACE, name, "kubectl", lambda obj: obj["metadata"].update(action))
 
     def resource(self, name: str = "digits") -> dict[str, Any]:
         found = self.api.get("ModelDeployment", NAMESPACE, name)
@@ -168,6 +177,7 @@ class World:
             partial(self.operator.deliver, kind) for kind, stream in self.operator.streams.items() if stream
         ]
         choices += self.cluster.steps()
+        choices += self.pods.steps()
         if len(self.operator.queue):
             choices.append(self.operator.work)
         if not choices:
@@ -228,7 +238,7 @@ class World:
     def _meanwhile(self) -> None:
         assert self.chance
         kinds = [kind for kind, stream in self.operator.streams.items() if stream]
-        steps = self.cluster.steps()
+        steps = [*self.cluster.steps(), *self.pods.steps()]
         if kinds and self.chance.random() < 0.5:
             self.operator.deliver(self.chance.choice(kinds))
         elif steps:

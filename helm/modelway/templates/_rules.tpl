@@ -25,10 +25,11 @@ What the operator may do in each namespace that it looks after. It sees by list 
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list, watch, create, patch, delete]
-# Why a revision does not come up is read from its pods' status; one that holds the wrong bytes is deleted.
+# Why a revision does not come up is read from its pods' status; one that holds the wrong bytes is deleted; an annotation makes
+# the kubelet refresh a mounted ConfigMap at once.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch, delete]
+  verbs: [list, watch, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

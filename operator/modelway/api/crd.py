@@ -19,6 +19,7 @@ COLUMNS: Final = (
     ("Phase", "string", ".status.phase", 0),
     ("Stable", "integer", ".status.stable.revision", 0),
     ("Candidate", "integer", ".status.candidate.revision", 0),
+    ("Weight", "integer", ".status.candidate.weight", 0),
     ("Replicas", "integer", ".status.replicas", 0),
     ("Model", "string", ".spec.model.uri", 1),
     ("Message", "string", ".status.rollout.message", 1),

@@ -13,6 +13,7 @@ from .rollout import Rollout
 from .scaling import Scaling
 from .serving import Serving
 from .status import Status
+from .traffic import Traffic
 
 MAXIMUM_NAME = 40  # `-<hash>` and a pod's own suffix follow it, and labels end at 63
 
@@ -26,6 +27,12 @@ class Spec(Object):
             " && has(self.serving.resources.requests) && has(self.serving.resources.requests.cpu))",
             "autoscaling on CPU needs serving.resources.requests.cpu: the target is a percentage of it",
         ),
+        rule(
+            "!has(self.traffic) || (!has(self.traffic.headers) && !has(self.traffic.sticky))"
+            " || (has(self.rollout) && has(self.rollout.strategy) && self.rollout.strategy == 'Canary')",
+            "traffic.headers and traffic.sticky direct requests to a canary; set rollout.strategy: Canary, or remove"
+            " them",
+        ),
     )
 
     model: Model = Field(description="Which model is served.")
@@ -35,6 +42,10 @@ class Spec(Object):
         description="How many pods serve: a fixed number (replicas), or as many as the load needs between min and max.",
     )
     rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
+    traffic: Traffic = Field(
+        default=Traffic(),
+        description="Which requests the candidate gets, beside or within its share, while a rollout is in its steps.",
+    )
 
 
 class ModelDeployment(Object):

@@ -2,40 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from .field import CEL, Duration, Object, Schema, rule, seconds
+from .analysis import SHADOW_METRICS, Analysis, Check, Gates, bounded
+from .field import Duration, Object, rule, rules, seconds
+from .steps import DEFAULT_STEPS, Pause, Step, Steps
+
+DEFAULT_CHECKS: Final = (Check(metric="errorRate", max=0.05),)
+_OF_SHADOWS: Final = ", ".join(f"'{metric}'" for metric in sorted(SHADOW_METRICS))
+
+
+class BlueGreen(Object):
+    """How a BlueGreen rollout ends."""
+
+    auto_promote_after: Annotated[Duration, bounded("1s", "168h", "autoPromoteAfter")] | None = Field(
+        default=None,
+        description="Promotes by itself when the candidate has been ready for so long; without it a person promotes"
+        " (`kubectl modelway promote`).",
+    )
+    scale_down_delay: Annotated[Duration, bounded("5s", "24h", "scaleDownDelay")] = Field(
+        default="30s", description="How long the old revision's pods stay after the switch, to return to them at once."
+    )
 
 
 class Rollout(Object):
     """How a new version takes over."""
 
-    strategy: Literal["RollingUpdate"] = Field(
+    model_config = rules(
+        rule(
+            "!has(self.steps) || self.strategy == 'Canary'",
+            "steps belong to strategy Canary; set it, or remove the steps",
+        ),
+        rule(
+            "!has(self.blueGreen) || self.strategy == 'BlueGreen'",
+            "blueGreen belongs to strategy BlueGreen; set it, or remove blueGreen",
+        ),
+        rule(
+            "!has(self.analysis) || self.strategy == 'Canary'",
+            "analysis belongs to strategy Canary: it judges the candidate by its share of the traffic; set it, or"
+            " remove analysis",
+        ),
+        rule(
+            "!has(self.steps) || !has(self.analysis) || !has(self.analysis.checks) ||"
+            f" !self.analysis.checks.exists(c, has(c.metric) && c.metric in [{_OF_SHADOWS}])"
+            " || self.steps.exists(s, has(s.shadow))",
+            f"the metrics {', '.join(sorted(SHADOW_METRICS))} are measured in a shadow step; add one to steps",
+        ),
+    )
+
+    strategy: Literal["RollingUpdate", "Canary", "BlueGreen"] = Field(
         default="RollingUpdate",
         description="RollingUpdate: the new revision comes up beside the old one, is loaded, warm and ready with"
-        " as many pods,"
-        " then takes all traffic in one switch; the old one drains and goes.",
+        " as many pods, then takes all traffic in one switch; the old one drains and goes. Canary: it takes traffic in"
+        " steps and is judged by its answers. BlueGreen: it comes up in full and is called as <name>-preview, until a"
+        " person or the clock promotes it.",
     )
-    progress_deadline: Annotated[
-        Duration,
-        Schema(
-            {
-                CEL: [
-                    rule(
-                        "self.matches('^([0-9]{1,5}[smh]){1,3}$') && duration(self) >= duration('10s') &&"
-                        " duration(self) <= duration('24h')",
-                        "progressDeadline must be a duration from 10s to 24h, such as 90s, 10m or 1h30m",
-                    )
-                ]
-            }
-        ),
-    ] = Field(
+    steps: Steps = Field(
+        default=(),
+        description="The way of a Canary. Without steps: shadow for 30s, 10% for 1m, 50% for 1m.",
+    )
+    blue_green: BlueGreen | None = Field(default=None, description="How a BlueGreen rollout ends.")
+    gates: Gates = Field(default=Gates(), description="What a new version must pass before it meets traffic.")
+    analysis: Analysis | None = Field(
+        default=None, description="What is watched while the candidate has traffic or shadows."
+    )
+    on_failure: Literal["Rollback", "Pause"] = Field(
+        default="Rollback",
+        description="What happens when a check fails. Rollback: the candidate is given up and all traffic returns to"
+        " the stable revision. Pause: the rollout stays where it is until a person promotes, resumes or aborts it.",
+    )
+    progress_deadline: Annotated[Duration, bounded("10s", "24h", "progressDeadline")] = Field(
         default="10m",
-        description="How long a new revision may take until it is ready. Then it is given up, removed and"
-        " remembered as failed;"
-        " the old one goes on serving. Such as 90s, 10m or 1h30m.",
+        description="How long a new revision may take until it is ready, and each step beyond its own duration. Then it"
+        " is given up, removed and remembered as failed; the old one goes on serving. Such as 90s, 10m or 1h30m.",
     )
     history_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=10,
@@ -44,11 +85,38 @@ class Rollout(Object):
     paused: bool = Field(
         default=False,
         description="Holds every step forward: no new revision starts and none is promoted, and the deadline"
-        " does not run."
-        " What serves is still repaired and scaled.",
+        " does not run. What serves is still repaired and scaled.",
     )
 
     @property
     def deadline_seconds(self) -> float:
         """``progressDeadline`` in seconds."""
         return seconds(self.progress_deadline)
+
+    @property
+    def effective_steps(self) -> tuple[Step, ...]:
+        """The steps that a candidate goes; none for a RollingUpdate."""
+        if self.strategy == "Canary":
+            return self.steps or DEFAULT_STEPS
+        if self.strategy == "BlueGreen":
+            return (Step(pause=Pause(duration=self.blue_green.auto_promote_after if self.blue_green else None)),)
+        return ()
+
+    @property
+    def effective_checks(self) -> tuple[Check, ...]:
+        """The checks beside those of single steps."""
+        if self.strategy != "Canary":
+            return ()
+        return (self.analysis.checks if self.analysis else ()) or DEFAULT_CHECKS
+
+    @property
+    def interval_seconds(self) -> float:
+        """How often the checks are evaluated."""
+        return (self.analysis or Analysis()).interval_seconds
+
+    @property
+    def scale_down_seconds(self) -> float:
+        """How long a former stable revision stays after a BlueGreen switch; 0 for other strategies."""
+        if self.strategy != "BlueGreen":
+            return 0.0
+        return seconds((self.blue_green or BlueGreen()).scale_down_delay)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 
+from .batching import Batching
 from .field import CEL, Matches, Object, Quantity, Schema, rule, rules, text
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
@@ -229,6 +230,12 @@ class Serving(Object):
         ),
     ] = Field(
         default="Auto", description="Threads that compute: Auto takes them from the container's CPU limit and affinity."
+    )
+    batching: Batching = Field(default=Batching(), description="Whether requests that wait are run together.")
+    grpc: bool = Field(
+        default=False,
+        description="Also answer the Open Inference Protocol over gRPC, at port 9000 of the Services. It costs each pod"
+        " about 20 MB of memory.",
     )
     resources: Resources = Field(
         default=Resources(), description="What the serving container asks of a node and may use at most."

@@ -52,6 +52,37 @@ class RevisionStatus(Object):
     )
     replicas: int = Field(description="How many pods it shall have.")
     ready: int = Field(description="How many of them are ready.")
+    weight: int | None = Field(
+        default=None, description="The percentage of the requests that it answers, while two revisions share them."
+    )
+
+
+class Evidence(Object):
+    """What a check found when its verdict last changed."""
+
+    check: Annotated[str, Field(max_length=256)] = Field(description="What was measured.")
+    state: Literal["Passed", "Failed", "Inconclusive"] = Field(description="Passed, Failed or Inconclusive.")
+    value: float | None = Field(default=None, description="The candidate's value.")
+    stable_value: float | None = Field(default=None, description="The stable revision's value in the same time.")
+    samples: int = Field(description="On how many requests or compared answers it rests.")
+    message: Annotated[str, Field(max_length=2048)] = Field(description="The verdict, in a sentence.")
+
+
+class CheckFailures(Object):
+    """Failed measurements of a check that has not failed for good yet."""
+
+    check: Annotated[str, Field(max_length=256)] = Field(description="What was measured.")
+    count: int = Field(description="How many measurements failed.")
+    at: Annotated[str, Schema({"format": "date-time"})] = Field(description="When the last one did.")
+
+
+class LastAction(Object):
+    """The verb that was read last from the annotation modelway.io/action."""
+
+    action: Annotated[str, Field(max_length=256)] = Field(description="The annotation's value.")
+    result: Literal["Done", "Ignored"] = Field(description="Done, or Ignored because it did not apply.")
+    message: Annotated[str, Field(max_length=1024)] = Field(description="What it did, or why it was ignored.")
+    at: Annotated[str, Schema({"format": "date-time"})] = Field(description="When it was read.")
 
 
 class RolloutStatus(Object):
@@ -63,7 +94,30 @@ class RolloutStatus(Object):
         default=None, description="When the target began to come up, or was resumed; present while it comes up."
     )
     deadline_at: Annotated[str, Schema({"format": "date-time"})] | None = Field(
-        default=None, description="When the target will be given up unless it is ready."
+        default=None, description="When the target will be given up unless it has come further."
+    )
+    step: int | None = Field(default=None, description="Which step it is in, counted from 1.")
+    steps: int | None = Field(default=None, description="How many steps there are.")
+    plan: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="A hash of the steps; other steps begin from the first."
+    )
+    step_started_at: Annotated[str, Schema({"format": "date-time"})] | None = Field(
+        default=None, description="When the step began."
+    )
+    step_ends_at: Annotated[str, Schema({"format": "date-time"})] | None = Field(
+        default=None, description="When the step's own time is over, if it has one."
+    )
+    held: Annotated[str, Field(max_length=2048)] | None = Field(
+        default=None, description="Why it waits for a person, if it does."
+    )
+    evidence: Annotated[tuple[Evidence, ...], Schema({"maxItems": 64, "x-kubernetes-list-type": "atomic"})] = Field(
+        default=(), description="What the checks found when a verdict last changed."
+    )
+    failures: Annotated[tuple[CheckFailures, ...], Schema({"maxItems": 64, "x-kubernetes-list-type": "atomic"})] = (
+        Field(default=(), description="Failed measurements of checks that may fail a few times.")
+    )
+    last_action: LastAction | None = Field(
+        default=None, description="The verb that was read last from the annotation modelway.io/action."
     )
 
 

@@ -14,13 +14,13 @@ from typing import Any, Final
 import orjson
 
 from modelway import metrics
-from modelway.cluster.client import APPLY, JSON, Api, OutcomeUnknown, Response, Unreachable
+from modelway.cluster.client import APPLY, JSON, MERGE, Api, OutcomeUnknown, Response, Unreachable
 from modelway.cluster.kinds import BY_KIND, MODEL_DEPLOYMENT
 from modelway.cluster.ownership import foreign_owner, release
 from modelway.cluster.records import Key
 from modelway.cluster.store import Store
 from modelway.manifests import names
-from modelway.world import Apply, Delete, Plan, Refusal, Resource, Seed, Write
+from modelway.world import Apply, Delete, Plan, Refusal, Resource, Seed, Touch, Write
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,8 @@ class Actor:
             else:
                 self._store.deleted(write.uid)
             return Outcome(Answer.DONE)
+        if isinstance(write, Touch) and response.status != 200:
+            return Outcome(Answer.DONE)
         obj = response.json()
         if isinstance(write, Apply) and write.create and response.status == 200:
             if owner := foreign_owner(obj):
@@ -174,6 +176,10 @@ def _request(namespace: str, write: Write) -> _Request:
         options = {"preconditions": {"uid": write.uid}, "propagationPolicy": "Background"}
         body = orjson.dumps({"kind": "DeleteOptions", "apiVersion": "v1"} | options)
         return _Request(kind, name, "delete", "DELETE", BY_KIND[kind].path(namespace, name), {}, body, JSON, write.why)
+    if isinstance(write, Touch):
+        path, query = BY_KIND["Pod"].path(namespace, write.pod), {"fieldManager": names.FIELD_MANAGER}
+        body = orjson.dumps({"metadata": {"uid": write.uid, "annotations": {names.TRAFFIC: write.generation}}})
+        return _Request("Pod", write.pod, "touch", "PATCH", path, query, body, MERGE, write.why)
     if isinstance(write, Seed):
         kind, name, verb = "Deployment", write.deployment, "seed"
         query = _query(names.SEED_FIELD_MANAGER)
@@ -195,6 +201,8 @@ def _judge(request: _Request, response: Response, write: Write | None) -> Outcom
     """What an answer means for this write."""
     if isinstance(write, Delete) and response.status == 404:
         return Outcome(Answer.DONE)  # gone already
+    if isinstance(write, Touch) and response.status in (404, 409):
+        return Outcome(Answer.DONE)  # it is gone, or another one has its name: neither reads a former document
     if write is None and response.status == 404:
         return Outcome(Answer.GONE, reason="the ModelDeployment is gone")
     answer = ANSWER_BY_STATUS.get(response.status, Answer.RETRY)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from modelway.cluster.kinds import POD
 from modelway.cluster.records import Key, unpack_child, unpack_pod, unpack_resource
 from modelway.cluster.store import Store
-from modelway.world import Refusal, World
+from modelway.world import Measured, Refusal, World
 
 
-def observe(store: Store, key: Key, runtime_image: str, refusals: Sequence[Refusal] = ()) -> World | None:
+def observe(
+    store: Store, key: Key, runtime_image: str, measured: Measured, refusals: Sequence[Refusal] = ()
+) -> World | None:
     """The world of a ModelDeployment, or None if there is none of that name. Children and pods are sorted by name,
     so that equal worlds are equal whatever the order in which the watches told of them."""
     resource = store.resource(key)
@@ -23,4 +25,5 @@ def observe(store: Store, key: Key, runtime_image: str, refusals: Sequence[Refus
         pods=tuple(unpack_pod(record) for record in records if record.kind == POD.kind),
         runtime_image=runtime_image,
         refusals=tuple(refusals),
+        measured=measured,
     )

@@ -113,6 +113,8 @@ def _pack_pod(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
             *(_pack_container(state, True) for state in status.get("initContainerStatuses") or ()),
             *(_pack_container(state, False) for state in status.get("containerStatuses") or ()),
         ],
+        status.get("podIP", "") if is_ready else "",
+        (meta.get("annotations") or {}).get(names.TRAFFIC, ""),
     ]
 
 
@@ -172,7 +174,8 @@ def unpack_child(record: Record) -> Child:
 
 def unpack_pod(record: Record) -> Pod:
     """A pod of one of our Deployments."""
-    revision, phase, node, ready, deleting, created, since, unschedulable, containers = orjson.loads(record.body)
+    fields = orjson.loads(record.body)
+    revision, phase, node, ready, deleting, created, since, unschedulable, containers, address, touched = fields
     return Pod(
         name=record.name,
         uid=record.uid,
@@ -185,4 +188,6 @@ def unpack_pod(record: Record) -> Pod:
         ready_since=datetime.fromisoformat(since) if since else None,
         unschedulable=unschedulable,
         containers=tuple(ContainerState(*container) for container in containers),
+        address=address,
+        touched=touched,
     )

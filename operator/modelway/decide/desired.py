@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from modelway.api.serving import Serving
 from modelway.manifests import names
 from modelway.manifests.config_map import traffic_config_map
 from modelway.manifests.controller_revision import controller_revision
 from modelway.manifests.deployment import deployment
 from modelway.manifests.horizontal_pod_autoscaler import horizontal_pod_autoscaler
 from modelway.manifests.pod_disruption_budget import pod_disruption_budget
-from modelway.manifests.service import front_service, revision_service
+from modelway.manifests.service import front_service, preview_service, revision_service
 from modelway.world import Failure, Kind, Manifest, Revision, Seed
 
-from .digests import traffic_document
 from .revision import RENDER_VERSION
 from .rollout import UP, Stage
 from .scaling import lowest, replicas_to_send, seed
 from .situation import Situation
+from .traffic import document, routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Aim:
     up: tuple[Revision, ...]  # revisions whose children shall exist and can be rendered
     kept: frozenset[str]  # hashes of revisions whose children must not go
     remembered: tuple[Revision, ...]  # revisions whose ControllerRevisions shall exist
+    document: dict[str, Any]  # the traffic document
 
 
 def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
@@ -52,7 +55,7 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
         promoted = replace(candidate, promoted_at=situation.now)
         up = (promoted, held) if held else (promoted,)
         kept = frozenset({candidate.hash, stable.hash} if stable else {candidate.hash})
-        return Aim(promoted, None, candidate.hash, up, kept, up)
+        return Aim(promoted, None, candidate.hash, up, kept, up, _document(situation, up, shared=False))
     if stable and not stable.promoted_at and situation.ready(stable) >= max(1, situation.spec.scaling.lowest):
         stable = replace(stable, promoted_at=situation.now)
     rendered = (stable,) if stable and situation.readable else ()
@@ -69,7 +72,16 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
         marked = (candidate,)  # paused, and asked for again: that it failed once is forgotten now, not when it resumes
     kept = frozenset(revision.hash for revision in (*([stable] if stable else []), *coming))
     shown = marked[0] if marked else candidate
-    return Aim(stable, shown, front, (*rendered, *coming), kept, (*rendered, *coming, *marked))
+    remembered = (*rendered, *coming, *marked)
+    shared = bool(coming) and not marked and stage is not Stage.GIVING_UP
+    return Aim(
+        stable, shown, front, (*rendered, *coming), kept, remembered, _document(situation, remembered, shared=shared)
+    )
+
+
+def _document(situation: Situation, remembered: tuple[Revision, ...], *, shared: bool) -> dict[str, Any]:
+    known = {revision.hash: revision.digest for revision in remembered if revision.digest}
+    return document(situation, routing(situation) if shared else None, known)
 
 
 def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
@@ -88,19 +100,29 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
     yield Wanted(
         Kind.SERVICE,
         names.front_service(resource.name),
-        front_service(resource, target.front),
+        front_service(resource, target.front, _front_serving(situation, target).grpc),
         f"users reach revision {names.revision(resource.name, target.front)}",
     )
+    if situation.spec.rollout.strategy == "BlueGreen" and target.up:
+        previewed = target.up[-1]
+        manifest = preview_service(resource, previewed)
+        why = f"revision {previewed.number} can be looked at"
+        yield Wanted(Kind.SERVICE, names.preview_service(resource.name), manifest, why)
     for revision in target.up:
         yield from _children(situation, target, revision)
 
 
 def _traffic(situation: Situation, target: Aim) -> Wanted:
     name = names.traffic_config_map(situation.resource.name)
-    live = situation.live.get((Kind.CONFIG_MAP, name))
-    known = {revision.hash: revision.digest for revision in target.remembered if revision.digest}
-    document = traffic_document(live, situation.records, known)
-    return Wanted(Kind.CONFIG_MAP, name, traffic_config_map(situation.resource, document), "pods learn the digests")
+    share = f"{target.document['weight']}% go to the candidate" if "stable" in target.document else "the digests"
+    manifest = traffic_config_map(situation.resource, target.document)
+    return Wanted(Kind.CONFIG_MAP, name, manifest, f"pods learn: {share}")
+
+
+def _front_serving(situation: Situation, target: Aim) -> Serving:
+    """How the revision that users reach is served."""
+    stable = target.stable
+    return stable.serving if stable and stable.hash == target.front else situation.target.serving
 
 
 def _children(situation: Situation, target: Aim, revision: Revision) -> Iterator[Wanted | Seed]:
@@ -118,7 +140,7 @@ def _children(situation: Situation, target: Aim, revision: Revision) -> Iterator
     if not live and handover:
         yield handover
     if scaling.autoscaled:
-        bound = scaling.lowest if target.stable and target.stable.hash == revision.hash else lowest(situation, revision)
+        bound = lowest(situation, revision, target.stable, "stable" in target.document)
         manifest = horizontal_pod_autoscaler(resource, revision, scaling, bound)
         yield Wanted(Kind.HORIZONTAL_POD_AUTOSCALER, name, manifest, f"revision {revision.number} scales with its load")
     if scaling.highest > 1:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from modelway.manifests import runtime
-from modelway.world import Child, Pod
-
-from .revision import Record
+from modelway.world import Pod
 
 
 def reported(pod: Pod) -> str:
@@ -31,29 +28,6 @@ def strangers(pods: Iterable[Pod], recorded: str) -> tuple[Pod, ...]:
     if not recorded:
         return ()
     return tuple(pod for pod in pods if (digest := reported(pod)) and digest != recorded)
-
-
-def traffic_document(live: Child | None, records: Mapping[str, Record], known: Mapping[str, str]) -> dict[str, Any]:
-    """The traffic document: digests of every revision that has one; the generation rises only when the content does.
-
-    Digests of revisions that history has forgotten stay until something else changes: they cost no write of their own.
-    """
-    wanted = {record.hash: record.digest for record in records.values() if record.digest} | dict(known)
-    before = _document(live)
-    generation, digests = before.get("generation"), before.get("digests")
-    if not isinstance(generation, int) or not isinstance(digests, dict):
-        return {"generation": 1, "digests": wanted}
-    if wanted.items() <= digests.items():
-        return before
-    return {"generation": generation + 1, "digests": wanted}
-
-
-def _document(live: Child | None) -> dict[str, Any]:
-    try:
-        document = json.loads((live.body.get("data") or {}).get(runtime.TRAFFIC_KEY, "")) if live else {}
-    except (ValueError, TypeError, AttributeError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _digest(message: str) -> str:

@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from modelway.manifests import names
 from modelway.world import Event, Failure
 
+from .advance import Advance, told
 from .desired import Aim
 from .naming import named
 from .rollout import UP, Stage
 from .situation import Situation
 
 
-def events(situation: Situation, found: Stage, target: Aim, failure: Failure | None) -> Iterator[Event]:
+def events(situation: Situation, found: Stage, target: Aim, failure: Failure | None, step: Advance) -> Iterator[Event]:
     """What is worth telling about this decision."""
+    action = situation.obeyed
+    if action.action:
+        how, reason = ("Normal", "ActionDone") if action.done else ("Warning", "ActionIgnored")
+        yield Event(how, reason, "Obey", f"{action.action}: {action.message}")  # type: ignore[arg-type]
+    if found in (Stage.STEPPING, Stage.HELD) and step.moved and (text := told(situation)):
+        yield Event("Normal", "StepStarted", "Step", f"Revision {named(situation.target)}: {text}")
     wanted, stable = situation.target, situation.stable
     if situation.newly_targeted and stable and target.candidate and found in UP:
         yield Event(

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from modelway.api.resource import InvalidSpec, Spec, parse_spec
-from modelway.world import Apply, Delete, Failure, Plan, Seed, World, Write
+from modelway.manifests.timestamps import parsed
+from modelway.world import Apply, Delete, Plan, Seed, World, Write
 
 from . import diagnosis
+from .advance import advance, due
+from .cause import failure
 from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
-from .retire import forgotten, left_over, outgoing, retired, settled_at
-from .rollout import TIMED, Stage, deadline, stage
+from .gates import gate
+from .measuring import measure
+from .retire import forgotten, leaving, left_over, outgoing, parting, retired, settled_at
+from .rollout import TIMED, Stage, deadline_at, stage
 from .situation import Situation, gather
 from .status import invalid, status
+from .traffic import PATIENCE, touches
 
 REFUSAL_RETRY = (
     60.0  # seconds after which a refused write is worth another try: quotas and foreign objects have no watch
 )
+
+MOMENT: Final = timedelta(milliseconds=10)
 
 
 def decide(world: World, now: datetime) -> Plan:
@@ -38,17 +47,22 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     situation = gather(world, spec, now)
     found = _taken(stage(situation), world)
     trouble = diagnosis.trouble(situation, situation.target)
-    failure = _failure(situation, trouble) if found is Stage.GIVING_UP else None
-    target = aim(situation, found, failure)
+    given_up = failure(situation, trouble) if found is Stage.GIVING_UP else None
+    step, opened = advance(situation, found), gate(situation)
+    situation = step.after(situation)
+    if found is Stage.STEPPING and situation.position.held:
+        found = Stage.HELD
+    target = aim(situation, found, given_up)
     writes = tuple(_writes(situation, target))
     # What is told is what will be once this is carried out, so that it need not be told again.
     after = replace(situation, stable=target.stable)
-    told, message = status(after, Stage.SETTLED if found is Stage.PROMOTING else found, target, trouble)
+    told, message = status(after, Stage.SETTLED if found is Stage.PROMOTING else found, target, trouble, step)
     return Plan(
         writes=writes,
         status=told,
-        events=() if world.refusals else tuple(events(situation, found, target, failure)),
+        events=() if world.refusals else tuple(events(situation, found, target, given_up, step)),
         recheck_after=_recheck_after(situation, found, target),
+        measure=measure(situation, found, opened, target.document, bool(parting(situation, target))),
         why=(message, *(step.why for step in writes)),
     )
 
@@ -56,11 +70,6 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
 def _taken(found: Stage, world: World) -> Stage:
     """The stage to tell of: a step that the API server refused was not taken."""
     return Stage.PROGRESSING if world.refusals and found in (Stage.PROMOTING, Stage.GIVING_UP) else found
-
-
-def _failure(situation: Situation, trouble: diagnosis.Trouble | None) -> Failure:
-    cause = trouble or diagnosis.no_cause(situation)
-    return Failure(situation.now, cause.reason, cause.message)
 
 
 def _writes(situation: Situation, target: Aim) -> Iterator[Write]:
@@ -75,17 +84,23 @@ def _writes(situation: Situation, target: Aim) -> Iterator[Write]:
     for revision in target.up:
         for pod in situation.strangers(revision):
             yield Delete("Pod", pod.name, pod.uid, f"it serves other bytes than {revision.digest}")
+    if "stable" in target.document or leaving(situation, target):
+        yield from touches(situation, target.document)
     yield from retired(situation, target)
     yield from forgotten(situation, target)
 
 
 def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | None:
     moments = []
-    settled = settled_at(target)
+    settled = settled_at(situation, target)
     if settled and settled > situation.now and outgoing_after(situation, target):
         moments.append(settled)
     if found in TIMED:
-        moments.append(situation.started_at + deadline(situation))
+        moments += [moment for moment in (deadline_at(situation), situation.position.ends_at) if moment]
+    if found is Stage.STEPPING and due(situation):
+        moments.append(situation.now + MOMENT)
+    if leaving(situation, target) and (changed := parsed(target.document.get("at"))):
+        moments.append(changed + PATIENCE)
     waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
     if situation.world.refusals:
         waits.append(REFUSAL_RETRY)

@@ -12,6 +12,7 @@ from modelway.world import Child, Delete, Kind
 from . import capacity
 from .desired import Aim
 from .situation import Situation
+from .traffic import draining
 
 # After the switch every node's kube-proxy must have learnt it before the old pods go; it takes about a second.
 SETTLE: Final = timedelta(seconds=5)
@@ -20,9 +21,11 @@ SETTLE: Final = timedelta(seconds=5)
 _ORDER: Final = (Kind.HORIZONTAL_POD_AUTOSCALER, Kind.POD_DISRUPTION_BUDGET, Kind.DEPLOYMENT, Kind.SERVICE)
 
 
-def settled_at(target: Aim) -> datetime | None:
-    """When the switch to the serving revision has reached every node; None if none was promoted yet."""
-    return target.stable.promoted_at + SETTLE if target.stable and target.stable.promoted_at else None
+def settled_at(situation: Situation, target: Aim) -> datetime | None:
+    """When the switch to the serving revision has reached every node, and there is no more need to return at once;
+    None if none was promoted yet."""
+    delay = max(SETTLE, timedelta(seconds=situation.spec.rollout.scale_down_seconds))
+    return target.stable.promoted_at + delay if target.stable and target.stable.promoted_at else None
 
 
 def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
@@ -33,6 +36,9 @@ def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
     for child in situation.world.children:
         if child.kind in unwanted and not child.deleting and child.labels.get(names.REVISION) in target.kept:
             yield Delete(str(child.kind), child.name, child.uid, "the scaling no longer asks for it")
+    preview = situation.live.get((Kind.SERVICE, names.preview_service(situation.resource.name)))
+    if preview and not preview.deleting and situation.spec.rollout.strategy != "BlueGreen":
+        yield Delete(str(preview.kind), preview.name, preview.uid, "the strategy is not BlueGreen any more")
 
 
 def outgoing(situation: Situation, target: Aim) -> tuple[Child, ...]:
@@ -62,12 +68,26 @@ def retired(situation: Situation, target: Aim) -> Iterator[Delete]:
 
 
 def waiting(situation: Situation, target: Aim) -> frozenset[str]:
-    """Revisions that must go, but not yet: while a switch is young, pods behind the former selector may be called."""
-    settled = settled_at(target)
-    if settled is None or situation.now >= settled:
-        return frozenset()
+    """Revisions that must go, but not yet: while a switch is young, pods behind the former selector may be called;
+    and until every stable pod has read that a candidate is one no more, it may get its share."""
+    settled = settled_at(situation, target)
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
-    return frozenset(revision for revision in going if _may_be_called(situation, revision))
+    young = frozenset[str]()
+    if settled is not None and situation.now < settled:
+        young = frozenset(revision for revision in going if _may_be_called(situation, revision))
+    return young | leaving(situation, target)
+
+
+def leaving(situation: Situation, target: Aim) -> frozenset[str]:
+    """Candidates that are none any more, and whose share has not been confirmed to be gone."""
+    return parting(situation, target) if draining(situation, target.document) else frozenset()
+
+
+def parting(situation: Situation, target: Aim) -> frozenset[str]:
+    """Revisions that go and never served; they may have had a share."""
+    going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
+    records = situation.records
+    return frozenset(hash for hash in going if not (hash in records and records[hash].promoted_at))
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from modelway.world import Kind
 
 from . import capacity
+from .gates import gate
+from .judgement import judge
 from .situation import Situation
 
 
@@ -23,12 +25,17 @@ class Stage(StrEnum):
     STARTING = "Starting"  # its pods are to be created
     PROMOTING = "Promoting"  # it is ready: the front Service moves to it
     GIVING_UP = "GivingUp"  # its time is over
+    HELD = "Held"  # it stays in its step until a person decides
+    STEPPING = "Stepping"  # it goes its steps
     PROGRESSING = "Progressing"  # it comes up
 
 
-def deadline(situation: Situation) -> timedelta:
-    """How long the candidate may take."""
-    return timedelta(seconds=situation.spec.rollout.deadline_seconds)
+def deadline_at(situation: Situation) -> datetime | None:
+    """When the candidate is given up unless it has come further; None while a person is waited for."""
+    position, patience = situation.position, timedelta(seconds=situation.spec.rollout.deadline_seconds)
+    if position.began is None:
+        return situation.started_at + patience
+    return None if position.waits_for_a_person else (position.ends_at or position.began) + patience
 
 
 def _settled(situation: Situation) -> bool:
@@ -51,14 +58,36 @@ def _not_started(situation: Situation) -> bool:
     return situation.child(Kind.DEPLOYMENT, situation.target) is None
 
 
-def _enough_ready_pods(situation: Situation) -> bool:
+def _aborted(situation: Situation) -> bool:
+    return situation.obeyed.abort
+
+
+def _refused_by_a_gate(situation: Situation) -> bool:
+    return gate(situation).refused is not None
+
+
+def _failed_a_check(situation: Situation) -> bool:
+    ends = situation.spec.rollout.on_failure == "Rollback" and not situation.position.held
+    return ends and judge(situation).failed is not None
+
+
+def _proven_and_enough_ready_pods(situation: Situation) -> bool:
     wanted = situation.target
     reported = capacity.current(situation.child(Kind.DEPLOYMENT, wanted))
-    return reported and situation.ready(wanted) >= situation.needed(wanted)
+    enough = reported and situation.ready(wanted) >= situation.full
+    return enough and _proven(situation)
+
+
+def _proven(situation: Situation) -> bool:
+    """No steps are left, or there are none; and the gates are passed."""
+    if situation.stable is None or situation.returning or situation.position.done:
+        return True
+    return not situation.position.steps and gate(situation).passed
 
 
 def _deadline_passed(situation: Situation) -> bool:
-    return situation.now >= situation.started_at + deadline(situation)
+    due = deadline_at(situation)
+    return due is not None and situation.now >= due
 
 
 def _time_is_over_but_users_are_served(situation: Situation) -> bool:
@@ -67,21 +96,40 @@ def _time_is_over_but_users_are_served(situation: Situation) -> bool:
     return alone and situation.ready(situation.target) > 0 and _deadline_passed(situation)
 
 
+def _held(situation: Situation) -> bool:
+    return bool(situation.position.held)
+
+
+def _in_its_steps(situation: Situation) -> bool:
+    """Its first pods are ready and the gates passed, or were before."""
+    if situation.position.began is not None:
+        return not situation.position.done
+    enough = situation.ready(situation.target) >= max(1, situation.needed(situation.target))
+    return bool(situation.position.steps) and enough and gate(situation).passed
+
+
 STAGES: Final[tuple[tuple[Callable[[Situation], bool], Stage], ...]] = (
     (_settled, Stage.SETTLED),
     (_failed, Stage.FAILED),
+    (_aborted, Stage.GIVING_UP),
     (_paused, Stage.PAUSED),
     (_scaled_to_zero, Stage.SCALED_TO_ZERO),
     (_not_started, Stage.STARTING),
-    (_enough_ready_pods, Stage.PROMOTING),
+    (_refused_by_a_gate, Stage.GIVING_UP),
+    (_failed_a_check, Stage.GIVING_UP),
+    (_proven_and_enough_ready_pods, Stage.PROMOTING),
     (_time_is_over_but_users_are_served, Stage.PROMOTING),
+    (_held, Stage.HELD),
     (_deadline_passed, Stage.GIVING_UP),
+    (_in_its_steps, Stage.STEPPING),
 )
 
 # In these the candidate has children; when paused only if it had them before.
-UP: Final = frozenset({Stage.STARTING, Stage.PROGRESSING, Stage.PROMOTING, Stage.SCALED_TO_ZERO})
+UP: Final = frozenset(
+    {Stage.STARTING, Stage.PROGRESSING, Stage.HELD, Stage.STEPPING, Stage.PROMOTING, Stage.SCALED_TO_ZERO}
+)
 # In these the deadline runs.
-TIMED: Final = frozenset({Stage.STARTING, Stage.PROGRESSING})
+TIMED: Final = frozenset({Stage.STARTING, Stage.PROGRESSING, Stage.STEPPING})
 
 
 def stage(situation: Situation) -> Stage:

@@ -16,11 +16,12 @@ def replicas_to_send(situation: Situation, revision: Revision) -> int | None:
     return None if situation.spec.scaling.autoscaled else situation.needed(revision)
 
 
-def lowest(situation: Situation, revision: Revision) -> int:
-    """The autoscaler's lower bound: a candidate must not be scaled below what it needs to take over."""
-    if situation.stable and situation.stable.hash == revision.hash:
-        return situation.spec.scaling.lowest
-    return situation.needed(revision)
+def lowest(situation: Situation, revision: Revision, stable: Revision | None, shared: bool) -> int:
+    """The autoscaler's lower bound: a candidate must not be scaled below what it needs, and while two revisions share
+    the requests the stable one must not shrink, for all of them may return to it at once."""
+    if stable is None or stable.hash != revision.hash:
+        return situation.needed(revision)
+    return situation.full if shared else situation.spec.scaling.lowest
 
 
 def seed(situation: Situation, revision: Revision) -> Seed | None:

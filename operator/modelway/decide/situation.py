@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from modelway.api.resource import Spec
-from modelway.manifests import names
+from modelway.api.status import Phase
+from modelway.manifests import names, runtime
 from modelway.manifests.timestamps import parsed
 from modelway.world import Child, Kind, Pod, Resource, Revision, World
 
-from . import capacity, digests
+from . import capacity, digests, verbs
 from .revision import Record, history, last_promoted, next_number, target
+from .steps import Position, position
 
 ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a start and the Deployment that it makes
 
@@ -21,6 +24,7 @@ ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a star
 class Situation:
     """The facts on which one decision rests."""
 
+    document: dict[str, Any]  # the traffic document that pods can read now
     world: World
     spec: Spec
     now: datetime
@@ -30,7 +34,9 @@ class Situation:
     front: str  # the hash that the front Service names or, if it is gone, shall name again
     stable: Revision | None  # what serves; None until a first revision does
     readable: bool  # whether stable's snapshot is known, so that its children can be rendered
-    newly_targeted: bool  # the spec asked for another revision at the last decision
+    newly_targeted: bool  # the spec asked for another revision at the last decision, or this one is retried
+    position: Position  # of the candidate on its way, before this decision
+    obeyed: verbs.Obeyed  # what became of the annotation with a verb
 
     @property
     def resource(self) -> Resource:
@@ -60,10 +66,27 @@ class Situation:
         reported = capacity.ready(self.child(Kind.DEPLOYMENT, revision))
         return max(0, min(reported - strange, self.needed(revision)))
 
-    def needed(self, revision: Revision) -> int:
-        """Pods that a revision must have; where an autoscaler decides, as many as what serves has now."""
+    @property
+    def full(self) -> int:
+        """Pods that hold all of the traffic; where an autoscaler decides, as many as what serves has now."""
         serving = self.child(Kind.DEPLOYMENT, self.stable) if self.stable else None
         return capacity.needed(self.spec.scaling, serving)
+
+    def needed(self, revision: Revision) -> int:
+        """Pods that a revision must have: all that the traffic needs or, of a canary, what its share needs."""
+        canary = self.spec.rollout.strategy == "Canary" and self.stable is not None and not self.returning
+        if not canary or self.candidate is None or revision.hash != self.candidate.hash:
+            return self.full
+        return self.position.pods(self.full)
+
+    @property
+    def returning(self) -> bool:
+        """Whether the candidate served until just now and its pods still run: it has nothing left to prove."""
+        candidate = self.candidate
+        deployment = self.child(Kind.DEPLOYMENT, candidate) if candidate else None
+        if candidate is None or candidate.promoted_at is None or deployment is None or deployment.deleting:
+            return False
+        return deployment.created_at <= candidate.promoted_at and capacity.ready(deployment) >= max(1, self.full)
 
     @property
     def started_at(self) -> datetime:
@@ -90,6 +113,9 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     front = _front(live.get((Kind.SERVICE, names.front_service(name))), records, wanted, live)
     stable, readable = _stable(name, front, wanted, records, live)
     newly_targeted = _newly_targeted(world.resource, wanted)
+    document = traffic_of(live.get((Kind.CONFIG_MAP, names.traffic_config_map(name))))
+    obeyed = _obeyed(world.resource, spec, wanted, stable, newly_targeted, document, now)
+    newly_targeted = newly_targeted or obeyed.retry
     if stable is None or stable.hash != wanted.hash:
         deployment = live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash)))
         answers = stable is None and front == wanted.hash and capacity.ready(deployment) > 0
@@ -99,7 +125,55 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     stable = _with_digest(stable, world) if stable else None
     if stable and stable.hash == wanted.hash:
         stable = wanted
-    return Situation(world, spec, now, live, records, wanted, front, stable, readable, newly_targeted)
+    return Situation(
+        document,
+        world,
+        spec,
+        now,
+        live,
+        records,
+        wanted,
+        front,
+        stable,
+        readable,
+        newly_targeted,
+        obeyed.position,
+        obeyed,
+    )
+
+
+def _obeyed(
+    resource: Resource,
+    spec: Spec,
+    wanted: Revision,
+    stable: Revision | None,
+    newly_targeted: bool,
+    document: dict[str, Any],
+    now: datetime,
+) -> verbs.Obeyed:
+    """What a person asked for, and where it puts the candidate. A first revision has no steps: nobody answers yet."""
+    steps = spec.rollout.effective_steps if stable else ()
+    rollout: Any = {} if newly_targeted else resource.status.get("rollout") or {}
+    rolling = stable is not None and stable.hash != wanted.hash
+    failed = wanted.failure is not None and not newly_targeted
+    subject = verbs.Subject(
+        hash=wanted.hash,
+        rolling=rolling and not failed,
+        failed=failed,
+        aborted=wanted.failure is not None and wanted.failure.reason == verbs.ABORTED,
+        told_failed=resource.status.get("phase") == Phase.FAILED,
+        position=position(rollout, {} if newly_targeted else document, steps, wanted.hash),
+    )
+    return verbs.obey(resource, subject, now)
+
+
+def traffic_of(live: Child | None) -> dict[str, Any]:
+    """The traffic document in its ConfigMap; empty if there is none, or somebody scribbled over it."""
+    try:
+        found = json.loads((live.body.get("data") or {}).get(runtime.TRAFFIC_KEY, "")) if live else {}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _newly_targeted(resource: Resource, wanted: Revision) -> bool:

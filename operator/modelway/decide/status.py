@@ -12,11 +12,14 @@ from modelway.manifests.pod import model_name
 from modelway.manifests.timestamps import rfc3339
 from modelway.world import Resource, Revision
 
+from .advance import Advance
 from .conditions import Condition, stamped, state
 from .desired import Aim
 from .diagnosis import Trouble
-from .rollout import TIMED, Stage, deadline
+from .progress import progress
+from .rollout import TIMED, Stage, deadline_at
 from .situation import Situation
+from .steps import FULL
 from .summary import summarize
 
 
@@ -45,7 +48,7 @@ def invalid(resource: Resource, message: str, now: datetime) -> dict[str, Any] |
 
 
 def status(
-    situation: Situation, found: Stage, target: Aim, trouble: Trouble | None
+    situation: Situation, found: Stage, target: Aim, trouble: Trouble | None, step: Advance
 ) -> tuple[dict[str, Any] | None, str]:
     """The whole status, None if it stands as it should; and what is going on, in a sentence."""
     resource = situation.resource
@@ -54,7 +57,9 @@ def status(
     rollout: dict[str, Any] = {"target": names.revision(resource.name, situation.target.hash), "message": view.message}
     if found in TIMED and not situation.world.refusals:  # the deadline waits for what only a person can remove
         rollout["startedAt"] = rfc3339(situation.started_at)
-        rollout["deadlineAt"] = rfc3339(situation.started_at + deadline(situation))
+        if due := deadline_at(situation):
+            rollout["deadlineAt"] = rfc3339(due)
+    rollout |= progress(situation, found, target, step)
     after: dict[str, Any] = {
         "observedGeneration": resource.generation,
         "phase": str(view.phase),
@@ -64,10 +69,11 @@ def status(
         "selector": f"{names.DEPLOYMENT}={resource.name},{names.REVISION}={(serving or situation.target).hash}",
         "endpoints": {"http": _endpoint(resource, serving or situation.target)},
     }
+    share = target.document.get("weight") if "stable" in target.document else None
     if target.stable:
-        after["stable"] = _revision(situation, target.stable)
+        after["stable"] = _revision(situation, target.stable, None if share is None else FULL - share)
     if target.candidate:
-        after["candidate"] = _revision(situation, target.candidate)
+        after["candidate"] = _revision(situation, target.candidate, share)
     return (None if after == resource.status else after), view.message
 
 
@@ -75,11 +81,12 @@ def _endpoint(resource: Resource, revision: Revision) -> str:
     return f"http://{names.front_service(resource.name)}.{resource.namespace}.svc{runtime.MODELS_PATH}/{model_name(revision)}"
 
 
-def _revision(situation: Situation, revision: Revision) -> dict[str, Any]:
+def _revision(situation: Situation, revision: Revision, weight: int | None) -> dict[str, Any]:
     ready = 0 if revision.failure else situation.ready(revision)  # what failed goes in the same plan
     told: dict[str, Any] = {"revision": revision.number, "name": names.revision(situation.resource.name, revision.hash)}
     if revision.model.version:
         told["version"] = revision.model.version
     if revision.digest and (ready or revision.promoted_at):
         told["digest"] = revision.digest
-    return told | {"replicas": situation.needed(revision), "ready": ready}
+    told |= {"replicas": situation.needed(revision), "ready": ready}
+    return told if weight is None else told | {"weight": weight}

@@ -9,9 +9,11 @@ from typing import Final
 from modelway.api.status import Phase
 
 from . import diagnosis
+from .advance import told
 from .conditions import Condition, State, state
 from .desired import Aim
 from .diagnosis import Trouble
+from .gates import gate
 from .naming import named
 from .refusal import explained
 from .rollout import Stage
@@ -27,6 +29,8 @@ _STAGES: Final[dict[Stage, tuple[Phase, Phase, State, str]]] = {
     Stage.SETTLED: (Phase.READY, Phase.PENDING, "False", "Complete"),
     Stage.STARTING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),
     Stage.PROGRESSING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),
+    Stage.STEPPING: (Phase.PROGRESSING, Phase.PENDING, "True", "RevisionProgressing"),
+    Stage.HELD: (Phase.PAUSED, Phase.PAUSED, "True", "WaitsForPerson"),
     Stage.PAUSED: (Phase.PAUSED, Phase.PAUSED, "False", "Paused"),
     Stage.SCALED_TO_ZERO: (Phase.SCALED_TO_ZERO, Phase.SCALED_TO_ZERO, "False", "ScaledToZero"),
     Stage.FAILED: (Phase.FAILED, Phase.FAILED, "False", "Failed"),
@@ -120,6 +124,8 @@ def _progress(situation: Situation, facts: _Facts, target: Aim) -> tuple[Phase, 
     if facts.short and facts.stage is Stage.SETTLED:
         degraded = facts.trouble is not None or facts.serving == 0
         return Phase.DEGRADED if degraded else Phase.PROGRESSING, "True", "Scaling" if facts.serving else "NoReadyPods"
+    if facts.stage is Stage.STEPPING and situation.position.waits_for_a_person:
+        return Phase.PAUSED, "True", "WaitsForPerson"
     return phase, progressing, reason
 
 
@@ -144,7 +150,9 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
         )
     if facts.stage is Stage.SETTLED:
         return _joined(serves, _said(facts))
-    return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts))
+    if situation.position.began is not None:
+        return _joined(f"Revision {named(wanted)} goes its steps.", told(situation), serves, _said(facts))
+    return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts) or gate(situation).waiting)
 
 
 def _serves(facts: _Facts, target: Aim) -> str:

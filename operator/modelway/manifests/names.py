@@ -26,10 +26,16 @@ PROMOTED_AT: Final = "modelway.io/promoted-at"  # ControllerRevision: when it to
 FAILED_AT: Final = "modelway.io/failed-at"  # ControllerRevision: when it was given up
 FAILED_REASON: Final = "modelway.io/failed-reason"
 FAILED_MESSAGE: Final = "modelway.io/failed-message"
+TRAFFIC: Final = "modelway.io/traffic"  # Pod: touched so that the traffic document's generation is read at once
+
+# What a person writes on the ModelDeployment: a verb, see decide/verbs.py.
+ACTION: Final = "modelway.io/action"
 
 HTTP_PORT: Final = 8080
 HTTP_PORT_NAME: Final = "http"
 SERVICE_PORT: Final = 80
+GRPC_PORT: Final = 9000  # of pods and Services alike
+GRPC_PORT_NAME: Final = "grpc"
 
 
 def revision(name: str, revision_hash: str) -> str:
@@ -40,6 +46,11 @@ def revision(name: str, revision_hash: str) -> str:
 def front_service(name: str) -> str:
     """The Service that users call."""
     return name
+
+
+def preview_service(name: str) -> str:
+    """The Service of a BlueGreen candidate."""
+    return f"{name}-preview"
 
 
 def traffic_config_map(name: str) -> str:

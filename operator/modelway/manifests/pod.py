@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from modelway.api.serving import PodSettings, Resources
+from modelway.api.batching import Batching
+from modelway.api.serving import PodSettings, Resources, Serving
 from modelway.world import Revision
 
 from . import metadata, names, runtime
@@ -90,15 +91,32 @@ def _server(revision: Revision) -> dict[str, Any]:
         runtime.WARMUP_REQUESTS: str(revision.serving.warmup.requests),
         runtime.HTTP_PORT: str(names.HTTP_PORT),
         runtime.DRAIN_SECONDS: str(runtime.DRAIN),
+        **_batching(revision.serving),
+        **({runtime.GRPC_PORT: str(names.GRPC_PORT)} if revision.serving.grpc else {}),
     }
     mounts = [_mount("model", runtime.MODEL_PATH, read_only=True)]
     return {
         **_container(runtime.SERVER_CONTAINER, runtime.SERVE_ARGS, revision, given, mounts),
-        "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}],
+        "ports": _ports(revision),
         "startupProbe": _probe(runtime.READY_PATH, period=1, timeout=2, failures=STARTUP_PROBES),
         "readinessProbe": _probe(runtime.READY_PATH, period=2, timeout=2, failures=2),
         "livenessProbe": _probe(runtime.LIVE_PATH, period=10, timeout=5, failures=3),
     }
+
+
+def _batching(serving: Serving) -> dict[str, str]:
+    """Nothing for the default, so that pods of revisions from before there was a choice are not rendered anew."""
+    batching = serving.batching
+    if batching == Batching():
+        return {}
+    return {runtime.BATCHING: batching.mode.lower(), runtime.MAX_BATCH_SIZE: str(batching.max_size)}
+
+
+def _ports(revision: Revision) -> list[dict[str, Any]]:
+    ports = [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}]
+    if revision.serving.grpc:
+        ports.append({"name": names.GRPC_PORT_NAME, "containerPort": names.GRPC_PORT, "protocol": "TCP"})
+    return ports
 
 
 def model_name(revision: Revision) -> str:

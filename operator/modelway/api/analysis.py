@@ -1,0 +1,142 @@
+"""``spec.rollout.analysis`` and ``gates``: how a new version must prove itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from .field import CEL, Duration, Matches, Object, Schema, rule, rules, seconds, text
+from .serving import DNS_NAME
+
+SHADOW_METRICS: Final = frozenset({"shadowAgreement", "classAgreement", "shadowLatencyRatio"})
+LATENCY_METRICS: Final = frozenset({"latencyP50", "latencyP95", "latencyP99"})
+
+Metric = Literal[
+    "errorRate",
+    "rejectedRate",
+    "latencyP50",
+    "latencyP95",
+    "latencyP99",
+    "requests",
+    "shadowAgreement",
+    "classAgreement",
+    "shadowLatencyRatio",
+]
+
+
+def bounded(lowest: str, highest: str, name: str) -> Schema:
+    """CEL: a duration within bounds; ``name`` is what the sentence calls it."""
+    expression = (
+        f"self.matches('^([0-9]{{1,5}}[smh]){{1,3}}$') && duration(self) >= duration('{lowest}')"
+        f" && duration(self) <= duration('{highest}')"
+    )
+    sentence = f"{name} must be a duration from {lowest} to {highest}, such as 30s, 10m or 1h30m"
+    return Schema({CEL: [rule(expression, sentence)]})
+
+
+class Prometheus(Object):
+    """A query to a Prometheus server, whose answer is one number."""
+
+    address: Annotated[
+        str, text(512), Matches(r"^https?://[^/@\s]+(/\S*)?$", "address must be http://host or https://host")
+    ] = Field(description="The server's address, such as http://prometheus.monitoring.svc:9090.")
+    query: Annotated[str, text(2048)] = Field(
+        description="PromQL whose answer is one number: a scalar, or a vector with one element."
+    )
+
+
+class Check(Object):
+    """One condition on what is measured."""
+
+    model_config = rules(
+        rule("has(self.metric) != has(self.prometheus)", "a check needs either metric or prometheus"),
+        rule(
+            "has(self.min) || has(self.max) || has(self.maxRatioToStable)",
+            "a check needs a limit: min, max or maxRatioToStable",
+        ),
+        rule(
+            "!has(self.maxRatioToStable) || (has(self.metric) && self.metric in ['errorRate', 'rejectedRate',"
+            " 'latencyP50', 'latencyP95', 'latencyP99'])",
+            "maxRatioToStable needs a metric that both revisions have: errorRate, rejectedRate, latencyP50, latencyP95"
+            " or latencyP99",
+        ),
+    )
+
+    metric: Metric | None = Field(
+        default=None,
+        description="What is measured in the revisions' own pods: errorRate and rejectedRate (shares of the requests,"
+        " 0 to 1), latencyP50, latencyP95 and latencyP99 (seconds), requests (a count), shadowAgreement and"
+        " classAgreement (shares of the compared answers), shadowLatencyRatio. The first six need a step with a"
+        " weight, the last three a shadow step.",
+    )
+    prometheus: Prometheus | None = Field(default=None, description="A query to a Prometheus server instead.")
+    min: float | None = Field(default=None, description="The value must not be below this.")
+    max: float | None = Field(default=None, description="The value must not be above this.")
+    max_ratio_to_stable: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="The candidate's value must not be above this many times that of the stable revision in the same"
+        " time.",
+    )
+    min_samples: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        default=0,
+        description="How many requests (or compared answers) the verdict needs. With fewer it is inconclusive, and a"
+        " step that would otherwise be over waits for them, at most for progressDeadline.",
+    )
+    failure_limit: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0, description="How many failed measurements are borne; one more fails the rollout."
+    )
+    consecutive_error_limit: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=4,
+        description="How many times in a row Prometheus may fail to answer with a number; one more fails the rollout.",
+    )
+    dry_run: bool = Field(default=False, description="The verdict is told, and has no effect.")
+
+
+Checks = Annotated[tuple[Check, ...], Schema({"maxItems": 16, "x-kubernetes-list-type": "atomic"})]
+
+
+class Analysis(Object):
+    """What is watched while the candidate has traffic or shadows."""
+
+    interval: Annotated[Duration, bounded("1s", "1h", "interval")] = Field(
+        default="10s", description="How often the checks are evaluated. Such as 10s or 1m."
+    )
+    checks: Checks = Field(
+        default=(),
+        description="The conditions. Each one that fails ends the rollout as onFailure says. Without any, a Canary"
+        " checks that at most 5% of the candidate's requests fail.",
+    )
+
+    @property
+    def interval_seconds(self) -> float:
+        """``interval`` in seconds."""
+        return seconds(self.interval)
+
+
+class Golden(Object):
+    """Requests with known answers, sent to the candidate before it gets traffic."""
+
+    config_map: Annotated[
+        str, text(253), Matches(DNS_NAME, "configMap must be the name of a ConfigMap: small letters, digits, '-'")
+    ] = Field(
+        description="A ConfigMap of this namespace. Each key NAME.json holds an Open Inference Protocol request, and"
+        " may hold the expected outputs; without them the stable revision's answer is expected."
+    )
+    absolute_tolerance: Annotated[float, Field(ge=0)] = Field(
+        default=1e-4, description="Numbers may differ by this much, plus relativeTolerance times the expected number."
+    )
+    relative_tolerance: Annotated[float, Field(ge=0)] = Field(
+        default=1e-3, description="Numbers may differ by this part of the expected number, plus absoluteTolerance."
+    )
+
+
+class Gates(Object):
+    """What a new version must pass before it meets traffic."""
+
+    signature: Literal["Compatible", "Ignore"] = Field(
+        default="Compatible",
+        description="Compatible: a candidate that would refuse today's requests, or whose outputs today's readers"
+        " could not read, is given up before it meets traffic. Ignore: inputs and outputs may change.",
+    )
+    golden: Golden | None = Field(default=None, description="Requests with known answers.")

@@ -1,0 +1,85 @@
+"""One step forward: whether the step that the candidate is in is over, and what is said while it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from modelway.manifests.timestamps import rfc3339
+
+from .judgement import Judgement, judge
+from .rollout import Stage
+from .situation import Situation
+from .steps import FULL, Position
+from .traffic import settled
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Where the candidate is after this decision, and the verdict on which that rests."""
+
+    position: Position
+    judgement: Judgement
+    moved: bool  # a step began, or a person is waited for from now on
+
+    def after(self, situation: Situation) -> Situation:
+        """The situation once this was decided."""
+        return replace(situation, position=self.position)
+
+
+def advance(situation: Situation, found: Stage) -> Advance:
+    """At most one step. A step lasts for longer than a moment, so that deciding twice is deciding once."""
+    position, verdict = situation.position, judge(situation)
+    if found is not Stage.STEPPING:
+        moved = position != situation.obeyed.position or bool(situation.obeyed.action)
+        return Advance(position, verdict, moved)
+    if position.began is None:
+        return Advance(replace(position, began=situation.now), verdict, True)
+    if verdict.failed:  # and spec.rollout.onFailure says that a person shall decide
+        return Advance(replace(position, held=verdict.failed.sentence), verdict, True)
+    if situation.now > position.began and _over(situation, verdict):
+        return Advance(position.next(situation.now), verdict, True)
+    return Advance(position, verdict, bool(situation.obeyed.action))
+
+
+def due(situation: Situation) -> bool:
+    """Whether the step is over already, in the moment in which it began: the next look goes on."""
+    return situation.position.began == situation.now and _over(situation, judge(situation))
+
+
+def _over(situation: Situation, verdict: Judgement) -> bool:
+    position = situation.position
+    step = position.step
+    if step is None or position.waits_for_a_person:
+        return False
+    if step.set_weight is not None:
+        return settled(situation)
+    if step.set_canary_scale is not None:
+        return situation.ready(situation.target) >= position.pods(situation.full)
+    over = position.ends_at is not None and situation.now >= position.ends_at
+    return over and not verdict.waiting and settled(situation)  # unsettled, nothing is known of how it went
+
+
+def told(situation: Situation) -> str:
+    """The step in a sentence that stays the same for as long as the step does."""
+    position = situation.position
+    step = position.step
+    if position.done:
+        return "Every step is done; it takes over as soon as all of its pods are ready."
+    if step is None:
+        return ""
+    where = f"Step {position.index + 1} of {len(position.steps)}:"
+    if position.held:
+        return f"{where} held. {position.held}"
+    share = f"{position.weight}% of the requests" if position.weight else "no requests"
+    until = f" until {rfc3339(position.ends_at)}" if position.ends_at else ""
+    if step.set_weight is not None:
+        return f"{where} {step.set_weight}% of the requests go to it as soon as every stable pod has read so."
+    if step.set_canary_scale is not None:
+        return f"{where} it is scaled to {position.pods(situation.full)} pods."
+    if step.shadow is not None:
+        return f"{where} {step.shadow.percent}% of the requests are copied to it{until} and the answers compared."
+    if step.analysis is not None:
+        return f"{where} {share} go to it and its checks are watched{until}."
+    if until:
+        return f"{where} {share} go to it{until}." if position.weight != FULL else f"{where} it answers all{until}."
+    return f"{where} {share} go to it; it waits for a person: kubectl modelway promote {situation.resource.name}."

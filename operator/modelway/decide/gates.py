@@ -1,0 +1,110 @@
+"""What a candidate must pass before it meets traffic, once its first pods are ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from modelway.manifests.pod import model_name
+from modelway.measurement import Signature
+from modelway.world import Golden, Pod, Revision
+
+from . import signature
+from .diagnosis import Trouble
+from .naming import named
+from .situation import Situation
+
+HOW_TO_PASS: Final = "Set spec.rollout.gates.signature: Ignore if that is meant."
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Open, or why not: what is still to be learnt, or the trouble that keeps the candidate out."""
+
+    waiting: str = ""
+    refused: Trouble | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may meet traffic."""
+        return not self.waiting and self.refused is None
+
+
+OPEN: Final = Gate()
+
+
+def gate(situation: Situation) -> Gate:
+    """All gates. They are asked only before the first step; whoever is in the steps has passed them."""
+    stable, candidate = situation.stable, situation.candidate
+    if stable is None or candidate is None or candidate.failure or situation.position.began is not None:
+        return OPEN
+    if situation.returning or not situation.ready(stable):
+        return OPEN  # proven before, or nobody to be compared with
+    if not situation.ready(candidate):
+        return Gate(waiting="Its first pod is waited for.")
+    found = _signature(situation, stable, candidate)
+    return found if not found.passed else _golden(situation, candidate)
+
+
+def _signature(situation: Situation, stable: Revision, candidate: Revision) -> Gate:
+    if situation.spec.rollout.gates.signature == "Ignore":
+        return OPEN
+    before, after = signature_of(situation, stable), signature_of(situation, candidate)
+    if before is None or after is None:
+        missing = stable if before is None else candidate
+        pods = sum(pod.ready for pod in situation.pods(missing.hash))
+        text = (
+            f"The signature of revision {named(missing)} is asked for ({pods} ready pods). The operator must reach the"
+            " pods at port 8080; spec.rollout.gates.signature: Ignore goes on without."
+        )
+        return Gate(waiting=text)
+    verdict = signature.compare(before, after)
+    if verdict.compatible:
+        return OPEN
+    text = f"Its signature is not compatible with revision {named(stable)}: {'; '.join(verdict.differences)}."
+    return Gate(refused=Trouble("SignatureChanged", f"{text} {HOW_TO_PASS}"))
+
+
+def _golden(situation: Situation, candidate: Revision) -> Gate:
+    wanted = situation.spec.rollout.gates.golden
+    if wanted is None:
+        return OPEN
+    proof = situation.world.measured.golden.get((candidate.hash, wanted.config_map))
+    if proof is None:
+        return Gate(waiting=f"The golden requests of ConfigMap {wanted.config_map} are being sent.")
+    if proof.state == "Passed":
+        return OPEN
+    if proof.state == "Failed":
+        return Gate(refused=Trouble("GoldenRequestsFailed", proof.sentence))
+    return Gate(waiting=proof.sentence)
+
+
+def signature_of(situation: Situation, revision: Revision) -> Signature | None:
+    """The signature that a ready pod of the revision reports, if any has been asked."""
+    reports = situation.world.measured.reports
+    told = (reports[pod.uid].signature for pod in situation.pods(revision.hash) if pod.ready and pod.uid in reports)
+    return next((found for found in told if found), None)
+
+
+def golden_requests(situation: Situation) -> Golden | None:
+    """The golden requests to be sent now."""
+    wanted, stable, candidate = situation.spec.rollout.gates.golden, situation.stable, situation.candidate
+    if wanted is None or stable is None or candidate is None:
+        return None
+    one, other = _ready_pod(situation, candidate), _ready_pod(situation, stable)
+    if one is None or other is None:
+        return None
+    return Golden(
+        wanted.config_map,
+        candidate.hash,
+        model_name(candidate),
+        model_name(stable),
+        one.address,
+        other.address,
+        wanted.absolute_tolerance,
+        wanted.relative_tolerance,
+    )
+
+
+def _ready_pod(situation: Situation, revision: Revision) -> Pod | None:
+    return next((pod for pod in situation.pods(revision.hash) if pod.ready and pod.address), None)

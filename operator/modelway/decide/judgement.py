@@ -1,0 +1,123 @@
+"""The verdict on a candidate in its steps: which checks apply now, what they find, and how often they may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from modelway.api.analysis import SHADOW_METRICS, Check
+from modelway.manifests.timestamps import parsed, precise
+from modelway.world import Number
+
+from .checks import evaluate, judge_number
+from .finding import Finding, Limit, State
+from .situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``failed`` is the finding that ends the rollout, ``waiting`` what a step waits for beyond its own time."""
+
+    findings: tuple[Finding, ...] = ()
+    failed: Finding | None = None
+    waiting: tuple[str, ...] = ()
+    failures: tuple[dict[str, Any], ...] = ()  # as in status.rollout.failures
+
+
+NONE: Final = Judgement()
+
+
+def judge(situation: Situation) -> Judgement:
+    """Evaluates the checks that apply in this step. What was measured under other shares does not count."""
+    stable, candidate, step = situation.stable, situation.candidate, situation.position.step
+    if stable is None or candidate is None or candidate.failure or step is None:
+        return NONE
+    checks = tuple(_applying(situation))
+    generation = int(situation.document.get("generation") or 0)
+    reports = tuple(situation.world.measured.reports.values())
+    findings = []
+    for check in checks:
+        limit = _limit(check, checks)
+        if check.prometheus:
+            asked = situation.world.measured.numbers.get((check.prometheus.address, check.prometheus.query))
+            findings.append(_of_number(limit, check, asked))
+        else:
+            findings += evaluate((limit,), reports, stable.hash, candidate.hash, generation)
+    return _weighed(situation, tuple(zip(checks, findings, strict=True)))
+
+
+def queries(situation: Situation) -> tuple[tuple[str, str], ...]:
+    """What Prometheus is to be asked in this step."""
+    asked = (check.prometheus for check in _applying(situation))
+    return tuple((each.address, each.query) for each in asked if each)
+
+
+def _applying(situation: Situation) -> Iterator[Check]:
+    """The checks that can be measured in this step, and those of the step itself."""
+    position, rollout = situation.position, situation.spec.rollout
+    if position.step is None:
+        return
+    own = position.step.analysis.checks if position.step.analysis else ()
+    for check in (*rollout.effective_checks, *own):
+        of_shadow = check.metric in SHADOW_METRICS
+        if position.shadow if of_shadow else check.metric is None or position.weight:
+            yield check
+
+
+def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> Judgement:
+    rollout: Any = situation.resource.status.get("rollout") or {}
+    before = {each.get("check"): each for each in rollout.get("failures") or ()}
+    failed, failures, waiting = None, [], []
+    for check, finding in pairs:
+        told = before.get(finding.name)
+        if finding.dry_run:
+            continue
+        if finding.state is State.FAILED:
+            told = _another(situation, finding, told)
+            if told["count"] > check.failure_limit:
+                failed = failed or finding
+        if told:
+            failures.append(told)
+        # Where nothing could be measured yet, only who asked for samples waits for them.
+        if finding.state is State.INCONCLUSIVE and (not finding.error or check.min_samples or check.prometheus):
+            waiting.append(finding.sentence)
+    return Judgement(tuple(finding for _, finding in pairs), failed, tuple(waiting), tuple(failures))
+
+
+def _another(situation: Situation, finding: Finding, told: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One more failed measurement, unless the last one was less than an interval ago."""
+    last = parsed(told.get("at")) if told else None
+    count = int(told.get("count") or 0) if told else 0
+    interval = timedelta(seconds=situation.spec.rollout.interval_seconds)
+    if told and last and situation.now < last + interval:
+        return dict(told)
+    return {"check": finding.name, "count": count + 1, "at": precise(situation.now)}
+
+
+def _limit(check: Check, among: tuple[Check, ...]) -> Limit:
+    """The check as a limit, named so that two checks of the same metric are told apart."""
+    name = check.metric or (f"prometheus {check.prometheus.query[:80]!r}" if check.prometheus else "")
+    alike = [other for other in among if (other.metric, other.prometheus) == (check.metric, check.prometheus)]
+    number = f" #{alike.index(check) + 1}" if len(alike) > 1 else ""
+    return Limit(
+        metric=check.metric or "prometheus",
+        min=check.min,
+        max=check.max,
+        max_ratio_to_stable=check.max_ratio_to_stable,
+        min_samples=check.min_samples,
+        dry_run=check.dry_run,
+        name=f"{name}{number}",
+    )
+
+
+def _of_number(limit: Limit, check: Check, asked: Number | None) -> Finding:
+    """The finding of a Prometheus check; how many samples there are is Prometheus's business."""
+    if asked is None:
+        return judge_number(limit, f"{limit.name} has not been asked for yet.")
+    if asked.value is not None:
+        return judge_number(limit, asked.value)
+    finding = judge_number(limit, f"{limit.name} gave no number {asked.errors} times in a row: {asked.error}")
+    over = asked.errors > check.consecutive_error_limit
+    return replace(finding, state=State.FAILED) if over else finding
