@@ -20,6 +20,7 @@ from modelserver.grpc_api.calls import ANSWERS, HEALTH, methods
 from modelserver.grpc_api.status import CODES
 from modelserver.protocol.messages import PROTO
 from tests.runtime import models
+from tests.runtime.collectors import collecting
 from tests.runtime.processes import Server, environment, free_port, running
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -70,6 +71,23 @@ def serving(model: Path, **settings: str) -> Iterator[tuple[Server, int]]:
     port = free_port()
     with running(model, MODELSERVER_GRPC_PORT=str(port), **settings) as server:
         yield server, port
+
+
+def test_a_call_is_a_span_of_its_callers_trace(linear_model: Path) -> None:
+    trace, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    with collecting() as collector, serving(linear_model, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as (server, port):
+        client = Client(port)
+        client.call("ModelInfer", request(), metadata=[("traceparent", f"00-{trace}-{caller}-01")])
+        client.call("ModelInfer", request(), metadata=[("traceparent", f"00-{trace}-{caller}-00")])
+        client.call("ServerLive", message("ServerLiveRequest"))
+        client.refused("ModelInfer", request(name="z"))
+        client.channel.close()
+        server.terminate()
+        assert server.wait() == 0
+        good, bad = collector.spans
+    assert (good["traceId"], good["parentSpanId"], good["kind"]) == (trace, caller, 2)
+    assert good["name"] == bad["name"] == "inference.GRPCInferenceService/ModelInfer"
+    assert {"key": "error.type", "value": {"stringValue": "InvalidTensor"}} in bad["attributes"]
 
 
 @pytest.fixture(scope="module")

@@ -234,6 +234,11 @@ class Calls:
         """Count the call; then the metadata, and the error if there is one (which leaves by an exception of gRPC's)."""
         reply = refusal(error) if error is not None else Reply(200, b"")
         self._count(label, reply, arrived)
+        if self.app.trace_call is not None and label == "grpc ModelInfer":
+            parent = next((str(value) for key, value in context.invocation_metadata() if key == "traceparent"), "")
+            seconds = time.perf_counter() - arrived
+            with suppress(RuntimeError):  # as in _count
+                self._loop.call_soon_threadsafe(self.app.trace_call, reply, seconds, parent)
         if error is None:
             context.set_trailing_metadata(trailing)
             return

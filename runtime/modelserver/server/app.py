@@ -74,6 +74,7 @@ class App:
         self.inline = False
         self.draining = False
         self.splitter: Splitter | None = None  # takes all requests for the model while there is a candidate
+        self.trace_call: Callable[[Reply, float, str], None] | None = None  # reply, seconds, traceparent of a gRPC call
         self.counts = Counts(0, time.monotonic())
         self.headers: dict[str, str] = {}
         self.documents: dict[str, bytes] = {}  # made once: a flood of questions for one of 1.4 ms is an attack

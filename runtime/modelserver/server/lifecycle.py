@@ -141,6 +141,7 @@ def _tracer(app: App, acceptor: Acceptor) -> "Tracer | None":
     tracer = tracer_of(app.settings, app.name)
     acceptor.access_log = TracingLog(tracer, acceptor.access_log)
     app.metrics.spans = tracer.exporter.counts
+    app.trace_call = tracer.record_call
     return tracer
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from modelserver.errors import BadSettings
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from modelserver.server.access_log import RequestLog
 
 TRACES = "/v1/traces"
+CALL = (
+    "inference.GRPCInferenceService/ModelInfer",
+    {"rpc.system": "grpc", "rpc.service": "inference.GRPCInferenceService", "rpc.method": "ModelInfer"},
+)
 
 
 def tracer_of(settings: ServeSettings, name: str) -> "Tracer":
@@ -48,9 +53,19 @@ class Tracer:
         if head.method != "POST":  # probes and scrapes are no requests for the model
             return
         parent = _parent(head)
+        if trace := self._sampled(parent):
+            self.exporter.add(spans(described(head, reply), reply, seconds, trace, parent))
+
+    def record_call(self, reply: Reply, seconds: float, traceparent: str) -> None:
+        """After a gRPC call of ModelInfer, whose `reply` tells only what became of it."""
+        parent = parent_of(traceparent)
+        if trace := self._sampled(parent):
+            self.exporter.add(spans(CALL, reply, seconds, trace, parent))
+
+    def _sampled(self, parent: Parent | None) -> str | None:
+        """The trace that the request belongs to, or None where it is not traced."""
         trace = parent.trace if parent else secrets.token_hex(16)
-        if samples(self._sampler, self._part, parent, trace):
-            self.exporter.add(spans(head, reply, time.time_ns(), seconds, trace, parent))
+        return trace if samples(self._sampler, self._part, parent, trace) else None
 
 
 def _parent(head: Head) -> Parent | None:
@@ -61,30 +76,36 @@ def _parent(head: Head) -> Parent | None:
     return None
 
 
-def spans(head: Head, reply: Reply, end: int, seconds: float, trace: str, parent: Parent | None) -> list[Span]:
-    """The server's span and one for each phase; `end` in nanoseconds since the epoch."""
-    label, phases = (reply.label, reply.phases) if isinstance(reply, TimedReply) else ("", [])
-    identity = secrets.token_hex(8)
+def described(head: Head, reply: Reply) -> tuple[str, dict[str, str | int]]:
+    """The name and the attributes of an HTTP request's span."""
     attributes: dict[str, str | int] = {
         "http.request.method": head.method,
         "url.path": head.target.partition("?")[0],  # what stands in a query may be a secret
         "http.response.status_code": reply.status,
     }
-    if label:
-        attributes["http.route"] = label
-    if reply.error:
-        attributes["error.type"] = reply.error
+    if not isinstance(reply, TimedReply):  # refused before the model's codec saw it
+        return head.method, attributes
+    return f"{head.method} {reply.label}", attributes | {"http.route": reply.label}
+
+
+def spans(
+    what: tuple[str, Mapping[str, str | int]], reply: Reply, seconds: float, trace: str, parent: Parent | None
+) -> list[Span]:
+    """The server's span, which ends now, and one for each phase that is known."""
+    name, attributes = what
+    end = time.time_ns()
     server = Span(
         trace,
-        identity,
+        secrets.token_hex(8),
         parent.span if parent else "",
-        f"{head.method} {label}".rstrip(),
+        name,
         SERVER,
         end - int(seconds * 1e9),
         end,
-        attributes,
+        {**attributes, "error.type": reply.error} if reply.error else attributes,
         failed=reply.status >= 500,  # 4xx is the caller's error, not this span's
     )
+    phases = reply.phases if isinstance(reply, TimedReply) else ()
     return [server, *(_child(server, phase) for phase in phases)]
 
 
