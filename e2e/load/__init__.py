@@ -70,8 +70,19 @@ class Load:
     def __init__(self, cluster: Cluster, namespace: str, name: str = "load") -> None:
         self.cluster, self.namespace, self.name = cluster, namespace, name
 
-    def start(self, url: str, *, duration: float, rate: float, keep_alive: int = 4, new: int = 4) -> Load:
-        """Begin to send ``rate`` requests a second to ``url``; the generator ends itself after ``duration`` seconds."""
+    def start(
+        self,
+        url: str,
+        *,
+        duration: float,
+        rate: float,
+        keep_alive: int = 4,
+        new: int = 4,
+        answers: dict[str, list[list[float]]] | None = None,
+    ) -> Load:
+        """Begin to send ``rate`` requests a second to ``url``; the generator ends itself after ``duration`` seconds.
+
+        ``answers`` is what further versions than the digits' own two must say, one list for each planned request."""
         plan = {
             "url": url,
             "duration": duration,
@@ -79,7 +90,7 @@ class Load:
             "keep_alive": keep_alive,
             "new": new,
             "requests": [digit_request(i) for i in range(PLAN_DIGITS)],
-            "answers": {version: probabilities(version, PLAN_DIGITS) for version in ("1", "2")},
+            "answers": {version: probabilities(version, PLAN_DIGITS) for version in ("1", "2")} | (answers or {}),
         }
         files = {"generate.py": (Path(__file__).parent / "generate.py").read_text(), "plan.json": json.dumps(plan)}
         command = ["python3", "-u", "/files/generate.py", "/files/plan.json"]

@@ -73,7 +73,7 @@ class Check(Object):
     prometheus: Prometheus | None = Field(default=None, description="A query to a Prometheus server instead.")
     min: float | None = Field(default=None, description="The value must not be below this.")
     max: float | None = Field(default=None, description="The value must not be above this.")
-    max_ratio_to_stable: Annotated[float, Field(gt=0)] | None = Field(
+    max_ratio_to_stable: Annotated[float, Field(ge=0.01)] | None = Field(
         default=None,
         description="The candidate's value must not be above this many times that of the stable revision in the same"
         " time.",
