@@ -112,7 +112,8 @@ def _of_numbers(a: Array, b: Array, tolerance: Tolerance) -> Difference:
 
 def _measures(a: Array, b: Array, distance: Array, finite: Array) -> tuple[dict[str, float], dict[str, float]]:
     """`sums` and `largest` over the elements that are finite on both sides."""
-    a, b, distance = a[finite], b[finite], distance[finite]
+    if not finite.all():
+        a, b, distance = a[finite], b[finite], distance[finite]
     relative = np.where(a != 0, distance / np.abs(a), 0.0)
     sums: dict[str, float] = {
         "elements": a.size,
@@ -136,8 +137,14 @@ def _classes(scores: Array) -> Array:
 
 
 def _rows_by_class(classes: Array) -> dict[str, int]:
+    if classes.size == 1:  # the usual request: one row
+        return {_class_name(int(classes[0])): 1}
     found, counts = np.unique(classes, return_counts=True)
-    return {str(one) if one != NO_CLASS else "NaN": int(count) for one, count in zip(found, counts, strict=True)}
+    return {_class_name(int(one)): int(count) for one, count in zip(found, counts, strict=True)}
+
+
+def _class_name(place: int) -> str:
+    return "NaN" if place == NO_CLASS else str(place)
 
 
 def _element(a: Array, b: Array, position: int) -> str:
@@ -154,4 +161,5 @@ def _told(element: Any) -> str:
 
 
 def _bounded(number: Any) -> float:
-    return float(np.nan_to_num(number, nan=0.0, posinf=LARGEST, neginf=-LARGEST))
+    plain = float(number)  # np.nan_to_num takes 15 µs for one number
+    return max(-LARGEST, min(plain, LARGEST)) if plain == plain else 0.0

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SECONDS, GROWTH, LAST = 50e-6, 1.1, 150
 BOUNDS = tuple(SMALLEST_SECONDS * GROWTH**i for i in range(LAST))  # of buckets 0 to 149; all above is in bucket 150
-FAILURES = ("unreachable", "timeout", "error", "overloaded")
+FAILURES = ("unreachable", "timeout", "error", "overloaded", "rejected")
 MOST_OUTPUTS = 64  # whose statistics are kept; a model's outputs are few, and a pod's memory is small
 MOST_CLASSES = 64
 LARGEST = sys.float_info.max  # stands for infinity, which JSON lacks

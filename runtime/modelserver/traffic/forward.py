@@ -7,8 +7,8 @@ from modelserver.traffic.circuit import Circuit
 from modelserver.traffic.pool import Full, Pool
 from modelserver.traffic.upstream import Answer, Refused, Stale, Unreachable, Upstream
 
-# An answer to the request itself goes back to the caller. Everything else (another path, key or state than this pod's)
-# tells that the candidate could not do what this pod can, and so is the candidate's failure.
+# An answer to the request itself. Everything else (another path, key or state than this pod's) tells that the candidate
+# could not do what this pod can, and so is the candidate's failure.
 ANSWERS = frozenset({*range(200, 300), 400, 413, 415, 422})
 FAILURE_BY_STATUS = {503: "overloaded", 504: "timeout"}
 
@@ -29,7 +29,7 @@ class Forwarder:
         self.circuit = Circuit()
 
     async def ask(self, head: bytes, body: bytes, seconds: float) -> Answer:
-        """An answer that can go back to the caller. Raises Failed. Cancelled, it closes the connection."""
+        """An answer to the request, be it a refusal. Raises Failed. Cancelled, it closes the connection."""
         if not self.circuit.allow(self._now()):
             raise Failed("unreachable", "The candidate could not be reached a moment ago.")
         try:

@@ -114,6 +114,14 @@ class Splitter:
         self.counts.forwarded.failed[kind] += 1
         self.app.metrics.forwarded(kind)
 
+    def forward_refused(self, status: int, seconds: float) -> None:
+        """The candidate refused a request to which this pod answered `status`: with that it is a failure, if it likes
+        the request, and right otherwise."""
+        if status < 400:
+            self.forward_failed("rejected")
+        else:
+            self.forward_answered(seconds)
+
     def offer(self, copy: Copy) -> None:
         if self.way is not None:
             self.way.shadows.offer(copy)
@@ -178,13 +186,16 @@ class _Flight:
             log.exception("Forwarding a request failed; this pod answers it itself.")
             splitter.forward_failed("error")
         else:
+            if answer.status >= 400:  # is it the request, or the candidate? This pod's own answer tells
+                self.own(copied=False, refused=perf_counter() - self._started)
+                return
             splitter.forward_answered(perf_counter() - self._started)
             self._done(passed_back(answer))
             return
         self.own(copied=False)  # the candidate has just failed on it
 
-    def own(self, copied: bool = True) -> None:
-        """Answer here; `copied`: whether the candidate may get a copy."""
+    def own(self, copied: bool = True, refused: float | None = None) -> None:
+        """Answer here; `copied`: whether the candidate may get a copy; `refused`: it did so, within these seconds."""
         known, splitter, timeout = self._known, self._splitter, self._known.head.timeout
         began = perf_counter()
         left = None if timeout is None else max(timeout - (began - self._started), 1e-6)
@@ -195,6 +206,8 @@ class _Flight:
                 self._done(reply._replace(extra=f"{reply.extra}{SECONDS}: {seconds:.6f}\r\n"))
                 return
             splitter.own_answered(reply.status, seconds)
+            if refused is not None:
+                splitter.forward_refused(reply.status, refused)
             self._done(reply)
             if copied and reply.status == 200:
                 splitter.shadow(known, self._body, self._sent, reply, seconds)
