@@ -50,4 +50,8 @@ class Core:
         return inference.encode(self.session.run(inference.inputs, inference.outputs))
 
     def metadata(self) -> bytes:
-        return openinference.model_metadata(self.name, [self.version] if self.version else [], self.session.signature)
+        facts = self.session.facts
+        # The CPU alone is nothing to tell: what the metadata says of a model then depends on the model only.
+        chosen = {name: facts[name] for name in ("providers", "nodes") if "nodes" in facts}
+        versions = [self.version] if self.version else []
+        return openinference.model_metadata(self.name, versions, self.session.signature, chosen)

@@ -123,7 +123,7 @@ def test_what_json_cannot_say_is_null_and_counted() -> None:
 
 
 def test_metadata_tells_open_dimensions_as_minus_one() -> None:
-    told = json.loads(model_metadata("m", ["7"], ONE))
+    told = json.loads(model_metadata("m", ["7"], ONE, {}))
     assert told["versions"] == ["7"]
     assert told["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]
     assert [output["name"] for output in told["outputs"]] == ["y", "label"]

@@ -1,7 +1,9 @@
 """Execution providers: what is asked for is used, or refused with what is there; never silently replaced."""
 
+import json
 import logging
 import os
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,8 @@ def test_metrics_and_the_log_say_it(linear_model: Path) -> None:
     with running(linear_model, MODELSERVER_PROVIDERS="azure,cpu") as server:
         [line] = [line for line in scraped(server).splitlines() if line.startswith("modelserver_session_info{")]
         assert 'providers="azure,cpu"' in line and 'nodes="cpu:1"' in line
+        with urllib.request.urlopen(server.url("/v2/models/tiny"), timeout=10) as answer:
+            assert json.load(answer)["parameters"] == {"providers": "azure,cpu", "nodes": "cpu:1"}
         server.process.kill()
         assert server.process.stderr is not None
         assert "providers azure,cpu, nodes cpu:1" in server.process.stderr.read()

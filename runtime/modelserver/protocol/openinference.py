@@ -6,7 +6,7 @@ raw tensors after the JSON, Triton's docs/protocol/extension_binary_data.md.
 `id` comes back as it was sent. Parameters that this server does not know change nothing, except those in `REFUSED`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -93,8 +93,11 @@ def encode(head: dict[str, Any], identity: str | None, binary: Collection[str], 
     return Answer(b"".join([encoded, *raw]), len(encoded)) if binary else Answer(encoded)
 
 
-def model_metadata(name: str, versions: list[str], signature: Signature) -> bytes:
-    """Names, datatypes and shapes; an input that may be left out has the parameter `optional`."""
+def model_metadata(name: str, versions: list[str], signature: Signature, chosen: Mapping[str, str]) -> bytes:
+    """Names, datatypes and shapes; an input that may be left out has the parameter `optional`.
+
+    `chosen`: the execution providers, if they were, as the model's `parameters`.
+    """
 
     def told(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:
         return [
@@ -107,4 +110,6 @@ def model_metadata(name: str, versions: list[str], signature: Signature) -> byte
     if versions:
         described["versions"] = versions
     described |= {"platform": PLATFORM, "inputs": told(signature.inputs), "outputs": told(signature.outputs)}
+    if chosen:
+        described["parameters"] = dict(chosen)
     return orjson.dumps(described)
