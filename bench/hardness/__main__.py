@@ -29,7 +29,9 @@ def main() -> int:
         memory, errors = result.memory, sum(result.errors.values())
         failed += errors
         megabytes = (memory.before, memory.peak, memory.after, memory.highest_rss)
-        cells = [f"{result.p50:.2f}", f"{result.p99:.2f}", *(f"{one:.1f}" for one in megabytes)]
+        # A server that has left holds nothing that could be looked at.
+        told_memory = (f"{one:.1f}" if one else "-" for one in megabytes)
+        cells = [f"{result.p50:.2f}", f"{result.p99:.2f}", *told_memory]
         print(row.format(name, result.requests, errors, *cells), flush=True)
         for line in (result.note, *(f"{count} × {what}" for what, count in result.errors.items())):
             if line:

@@ -142,6 +142,23 @@ def assert_well(server: Server) -> None:
         assert Reader(client).answer().status == 200
 
 
+@pytest.mark.parametrize("part", [b"[],", b"{},"])
+def test_small_json_that_would_be_large_objects(linear_model: Path, part: bytes) -> None:
+    with running(linear_model) as server, server.connect(60) as client:
+        body = b'{"inputs":[' + part * (60 * MB // len(part)) + b"1]}"
+        client.sendall(post(INFER, body))
+        answer = Reader(client).answer()
+        assert answer.status == 400
+        assert "lists and objects; more than 4194304 are not read" in str(answer.json)
+        assert highest(server) < 350 * MB  # of which the body is 60, in the buffer and in one piece
+
+
+def highest(server: Server) -> int:
+    """Resident bytes, at the most so far."""
+    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
+
+
 def test_hundreds_of_megabytes_of_headers(victim: Server) -> None:
     """To a server that has refused them long ago: what comes is thrown away as it comes."""
     before, line = resident(victim), b"X-Filling: " + b"a" * 8000 + b"\r\n"

@@ -50,6 +50,7 @@ class Asked(NamedTuple):
 
 def read(body: bytes, signature: Signature) -> Asked:
     """Raises MalformedRequest or InvalidTensor."""
+    documents.refuse_crowded(body)
     listed = number_lists.document(body)
     request = listed or documents.document(body)
     given = request.get("inputs")

@@ -6,12 +6,16 @@ import orjson
 
 from modelserver.errors import MalformedRequest
 
+# Three bytes of JSON, "[],", become 64 of Python, and "{}," 88: a body of 64 MiB would take 2 GB.
+MOST_CONTAINERS = 2**22
+UNCOUNTED_BYTES = 2**20
 LONGEST = 60  # characters of a caller's own value that come back to it in an error
 TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
 def document(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`; raises MalformedRequest. More than 1,024 levels of nesting are refused by orjson."""
+    refuse_crowded(body)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
@@ -20,6 +24,14 @@ def document(body: bytes) -> dict[str, Any]:
     if type(parsed) is not dict:
         raise MalformedRequest(f"The body is a JSON {json_type(parsed)}, but an object was expected.")
     return parsed
+
+
+def refuse_crowded(body: bytes) -> None:
+    """Raises MalformedRequest where the body would become far too many objects, before any of them is made."""
+    if len(body) > UNCOUNTED_BYTES and (count := body.count(b"[") + body.count(b"{")) > MOST_CONTAINERS:
+        raise MalformedRequest(
+            f"The body has {count} lists and objects; more than {MOST_CONTAINERS} are not read. Send binary tensors."
+        )
 
 
 def json_type(value: object) -> str:

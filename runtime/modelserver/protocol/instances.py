@@ -119,4 +119,7 @@ def encode_rows(count: int, outputs: Outputs) -> Answer:
 def _rows(array: Array) -> Any:
     """Something whose elements orjson writes as the rows."""
     values = jsonable(array, flat=False)
-    return values if array.ndim != 1 or type(values) is list else list(values)
+    if array.ndim != 1 or type(values) is list:
+        return values
+    # Fractions as NumPy's own, of which orjson writes the fewest digits; whole numbers not, for it knows no longlong.
+    return list(values) if array.dtype.kind == "f" else values.tolist()
