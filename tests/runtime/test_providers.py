@@ -91,7 +91,7 @@ def test_the_server_does_not_start_without_what_was_asked_for(
     assert "BadSettings: MODELSERVER_PROVIDERS asks for 'cuda'" in capsys.readouterr().err
 
 
-@pytest.mark.skipif("MODELSERVER_TEST_OPENVINO" not in os.environ, reason="needs onnxruntime-openvino; see server.md")
+@pytest.mark.skipif("MODELSERVER_TEST_OPENVINO" not in os.environ, reason="needs onnxruntime-openvino; see models.md")
 def test_a_provider_whose_device_is_missing(linear_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     """OpenVINO is installed, and takes all nodes on the CPU; a GPU of Intel's is not there."""
     assert load(linear_model, ONE_CPU, None, parse("openvino:device_type=CPU")).facts["nodes"] == "openvino:1"
