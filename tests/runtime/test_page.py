@@ -17,9 +17,16 @@ PICTURES = Signature(
     (TensorSpec("image", DATATYPES["FP32"], (-1, 3, -1, -1)),), (TensorSpec("logits", DATATYPES["FP32"], (-1, 1000)),)
 )
 
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_programs_are_told_that_the_server_lives(server: Server) -> None:
+    """What KServe's v1 protocol says of this path."""
+    assert httpx.get(server.url("/")).json() == {"status": "alive"}
+
 
 def test_what_it_says_and_that_its_curl_line_works(server: Server) -> None:
-    answer = httpx.get(server.url("/"))
+    answer = httpx.get(server.url("/"), headers=BROWSER)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert len(answer.content) < 10_000
     text = html.unescape(answer.text)
@@ -35,7 +42,7 @@ def test_what_it_says_and_that_its_curl_line_works(server: Server) -> None:
 
 
 def test_the_policy_names_exactly_the_style_and_the_script_of_the_page(server: Server) -> None:
-    answer = httpx.get(server.url("/"))
+    answer = httpx.get(server.url("/"), headers=BROWSER)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     for tag in ("style", "script"):
@@ -47,7 +54,7 @@ def test_the_policy_names_exactly_the_style_and_the_script_of_the_page(server: S
 
 
 def test_the_head_alone(server: Server) -> None:
-    assert httpx.head(server.url("/")).status_code == 200
+    assert httpx.head(server.url("/"), headers=BROWSER).headers["content-type"] == "text/html; charset=utf-8"
     assert httpx.post(server.url("/")).headers["allow"] == "GET, HEAD"
 
 

@@ -59,7 +59,8 @@ class AsgiApp:
         await send({"type": "http.response.body", "body": content})
 
     def _endpoint(self, scope: Scope, named: dict[bytes, list[bytes]]) -> Endpoint:
-        endpoint = self.router.find(scope["method"], scope["path"])
+        html = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+        endpoint = self.router.find(scope["method"], scope["path"], html)
         if self.keys is None or self._watched is None:
             return endpoint
         if monotonic() > self._looked + LOOK_SECONDS:

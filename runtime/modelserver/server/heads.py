@@ -40,7 +40,7 @@ class KnownHeads:
             return known
         head = parse_head(raw)
         plain = not head.expects_continue and head.length is not None and head.length <= self._settings.max_body_bytes
-        endpoint = self._router.find(head.method, head.target)
+        endpoint = self._router.find(head.method, head.target, head.html)
         if self._keys is not None:
             endpoint = guarded(endpoint, self._keys, head.credential)
         known = Known(head, endpoint, plain, raw)

@@ -40,6 +40,7 @@ class Head:
     `json_length`: bytes of the body's JSON part, where raw tensors follow (the binary tensor data extension).
     `credential`: the API key that it presents. `echo`: header lines that the answer repeats, each ending in CRLF.
     `timeout`: seconds that the caller gives the request from its last byte on, None for any time.
+    `html`: whether it accepts text/html by name, as browsers do.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Head:
     timeout: float | None = None
     credential: bytes | None = None
     echo: str = ""
+    html: bool = False
 
 
 UNREADABLE = Head("-", "-", 0, False, False)  # stands in the access log for a head that was refused
@@ -108,6 +110,7 @@ def parse_head(raw: bytes) -> Head:
         timeout=timeout(named),
         credential=credential(named),
         echo=echo(named),
+        html=accepts_html(named),
     )
 
 
@@ -120,6 +123,10 @@ def credential(named: dict[bytes, list[bytes]]) -> bytes | None:
     if len(given) != 1 or given[0][:7].lower() != b"bearer ":
         return None
     return given[0][7:].strip()
+
+
+def accepts_html(named: dict[bytes, list[bytes]]) -> bool:
+    return any(b"text/html" in value for value in named.get(b"accept", ()))
 
 
 def echo(named: dict[bytes, list[bytes]]) -> str:

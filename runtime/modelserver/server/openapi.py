@@ -16,6 +16,7 @@ from modelserver.server.schemas import Schema, error, metadata, object_of, refer
 from modelserver.tensors import Signature
 
 JSON, TENSORS = "application/json", "application/octet-stream"
+HTML = "text/html; charset=utf-8"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 # Told by every path that is not there, or not with this method; so they are no answers of one that is.
 OF_OTHER_PATHS = frozenset({404, 405})
@@ -53,6 +54,7 @@ class Operation(NamedTuple):
     answer: str | None = None
     request: str | None = None
     content_type: str = JSON
+    page: bool = False  # browsers get HTML
     tensors: bool = False  # takes and gives raw tensors, too (the binary tensor data extension)
 
 
@@ -67,7 +69,7 @@ class Subject(NamedTuple):
 
 V2 = "/v2/models/{model}"
 OPERATIONS = {
-    ("GET", "/"): Operation("page", "A page for people", content_type="text/html; charset=utf-8"),
+    ("GET", "/"): Operation("alive", "Whether the process runs; for browsers a page", "Alive", page=True),
     ("GET", "/openapi.json"): Operation("openapi", "This document", "OpenApi"),
     ("GET", "/v2"): Operation("serverMetadata", "The server's name and version", "ServerMetadata"),
     ("GET", "/v2/health/live"): Operation("live", "Whether the process runs", "Live"),
@@ -145,6 +147,8 @@ def _success(operation: Operation) -> dict[str, Any]:
         content[operation.content_type] = {"schema": reference(operation.answer)}
     if operation.tensors:
         content[TENSORS] = {}
+    if operation.page:
+        content[HTML] = {}
     return {"description": operation.summary, "content": content}
 
 
@@ -162,6 +166,7 @@ def _schemas(subject: Subject) -> dict[str, Schema]:
     name: Schema = {"const": subject.model}
     return {
         "Error": error(),
+        "Alive": object_of(status={"const": "alive"}),
         "Live": object_of(live={"const": True}),
         "Ready": object_of(ready={"const": True}),
         "ModelReady": object_of(name=name, ready={"const": True}),

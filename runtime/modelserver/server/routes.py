@@ -47,6 +47,10 @@ def _v1_models(app: App) -> Reply:
     return Reply(200, orjson.dumps({"models": [app.name]}))
 
 
+def _alive(app: App) -> Reply:
+    return Reply(200, b'{"status":"alive"}')
+
+
 def _page(app: App) -> Reply:
     if app.core is None:
         return refusal(NotReady(LOADING.format(name=app.name)))
@@ -90,16 +94,18 @@ class Route:
     """`{model}` in a path is the served model, with and without `/versions/{version}`.
 
     The model answers where there is a `codec` (a name in `Core.codecs`), the server itself where there is not.
+    `page` answers browsers, in place of `answer`.
     """
 
     method: str
     path: str
     answer: Callable[[App], Reply] | None = None
     codec: str | None = None
+    page: Callable[[App], Reply] | None = None
 
 
 ROUTES = (
-    Route("GET", "/", answer=_page),
+    Route("GET", "/", answer=_alive, page=_page),  # KServe's v1 clients ask here whether the server lives
     Route("GET", "/openapi.json", answer=_openapi),
     Route("GET", "/v2", answer=_server_metadata),
     Route("GET", "/v2/health/live", answer=_live),
@@ -128,9 +134,12 @@ class Router:
     def __init__(self, app: App) -> None:
         self.app = app
         self.endpoints: dict[str, dict[str, Endpoint]] = {}
+        self.pages: dict[str, Endpoint] = {}
         for route in ROUTES:
             for path in self._paths(route.path, versions(app)):
                 self.endpoints.setdefault(path, {})[route.method] = self._endpoint(route)
+                if route.page is not None:
+                    self.pages[path] = Endpoint(route.path, answer=partial(route.page, app))
 
     def _paths(self, path: str, versions: list[str]) -> list[str]:
         if "{model}" not in path:
@@ -144,8 +153,11 @@ class Router:
         assert route.answer is not None
         return Endpoint(route.path, answer=partial(route.answer, self.app))
 
-    def find(self, method: str, target: str) -> Endpoint:
-        """The endpoint of a request target (origin or absolute form); errors are endpoints too."""
+    def find(self, method: str, target: str, html: bool = False) -> Endpoint:
+        """The endpoint of a request target (origin or absolute form); errors are endpoints too.
+
+        `html`: whether whoever asks is a browser.
+        """
         path = target.partition("?")[0]
         if "://" in path[:8]:
             path = "/" + path.partition("://")[2].partition("/")[2]
@@ -156,7 +168,7 @@ class Router:
         if found is None:
             allow = ", ".join(sorted(methods) + (["HEAD"] if "GET" in methods else []))
             return _refusing(MethodNotAllowed(f"{path} answers {allow}, not {method}.", allow))
-        return found
+        return self.pages.get(path, found) if html else found
 
     def _not_found(self, path: str) -> str:
         parts = path.split("/")
