@@ -97,13 +97,15 @@ def test_what_a_bad_canary_does_wrong_is_found_and_nobody_notices(
     namespace: Namespace, say: Callable[[str], None]
 ) -> None:
     load = start(namespace)
-    for version, reason, words in (
-        ("erroring", "RolledBack", ("errorRate",)),
-        ("slow", "RolledBack", ("latencyP95",)),
-        ("perturbed", "RolledBack", ("shadowAgreement", "probabilities")),
-        ("wide", "SignatureChanged", ("x", "100")),
+    straight = {"steps": STEPS[1:], "analysis": {"interval": "1s", "checks": CHECKS[:2]}}  # nobody looks before
+    for version, how, reason, words in (
+        ("erroring", straight, "RolledBack", ("errorRate",)),
+        ("slow", straight, "RolledBack", ("latencyP95",)),
+        ("erroring", {}, "RolledBack", ("shadowAgreement",)),
+        ("perturbed", {}, "RolledBack", ("shadowAgreement", "probabilities")),
+        ("wide", {}, "SignatureChanged", ("x", "100")),
     ):
-        namespace.apply(canary(version))
+        namespace.apply(canary(version, **how))
         begun = time.monotonic()
         status = ended(namespace)
         stalled = namespace.condition("Stalled")

@@ -32,7 +32,7 @@ from modelserver.protocol import messages
 from modelserver.protocol.descriptors import ProtoFile
 from modelserver.protocol.messages import PROTO
 from modelserver.server.app import App, Reply, refusal
-from modelserver.traffic.channel import Metadata, Refusal
+from modelserver.traffic.channel import Metadata
 
 log = logging.getLogger("modelserver")
 HEALTH = ProtoFile(Path(__file__).with_name("health.proto"))
@@ -111,7 +111,6 @@ ANSWERS: Mapping[str, Answer] = {
     f"/{SERVICE}/RepositoryIndex": _repository_index,
     "/grpc.health.v1.Health/Check": _health,
 }
-STATUSES = {code: status for status, code in CODES.items() if status in (400, 413)}  # of what a candidate refuses
 UNKNOWN = "grpc other"  # the metrics' label of every method that is not in the table: names are the callers' choice
 
 
@@ -192,10 +191,6 @@ class Calls:
                 answer = method.answer(self.app, request, context)
         except Gone:
             return b""
-        except Refusal as problem:
-            self._count(method.label, Reply(STATUSES[problem.code], b""), arrived)
-            context.set_trailing_metadata(problem.trailing)
-            context.abort(problem.code, problem.details)
         except RequestError as problem:
             error = problem
         except Exception:

@@ -41,7 +41,7 @@ class Splitting:
         self._carried = self._carried_shadow = HALF
 
     def answer(self, body: bytes, settled: bool, context: grpc.ServicerContext, own: Callable[[], bytes]) -> Answered:
-        """`own` answers here. Raises what `own` does, and channel.Refusal."""
+        """`own` answers here. Raises what `own` does."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or ())
         headers = [(name.encode(), value.encode() if isinstance(value, str) else value) for name, value in metadata]
         asked = facts(headers, self._splitter.document, settled)
@@ -52,6 +52,8 @@ class Splitting:
             except Failed as problem:
                 self._tell(self._splitter.forward_failed, problem.kind)
                 copied = False
+            except Refusal:
+                return self._refused(body, metadata, own)
         return self._own(body, metadata, copied, own)
 
     def _choose(self, asked: Asked) -> tuple[bool, bool]:
@@ -78,11 +80,20 @@ class Splitting:
             answer, trailing = channel.outcome(call)
         except grpc.FutureCancelledError:
             raise Gone from None
-        except Refusal:
-            self._tell(self._splitter.forward_answered, time.perf_counter() - began)
-            raise
         self._tell(self._splitter.forward_answered, time.perf_counter() - began)
         return Answered(answer, trailing)
+
+    def _refused(self, body: bytes, metadata: Metadata, own: Callable[[], bytes]) -> Answered:
+        """The candidate refused the request. Is it the request, or the candidate? This pod's own answer tells."""
+        began = time.perf_counter()
+        try:
+            answer = self._own(body, metadata, False, own)
+        except RequestError as problem:
+            status = STATUS_BY_ERROR[type(problem)]
+            self._tell(self._splitter.forward_refused, status, time.perf_counter() - began)
+            raise
+        self._tell(self._splitter.forward_refused, 200, 0.0)
+        return answer
 
     def _own(self, body: bytes, metadata: Metadata, copied: bool, own: Callable[[], bytes]) -> Answered:
         began, status = time.perf_counter(), 500

@@ -75,13 +75,13 @@ def test_pins_sticky_keys_versions_and_marks(pair: Fleet) -> None:
     assert client.refused("ModelInfer", request(model_name="other"))[0] is grpc.StatusCode.NOT_FOUND
 
 
-def test_what_the_candidate_says_of_a_bad_request_goes_back(pair: Fleet) -> None:
+def test_a_request_that_both_refuse_is_nobodys_failure(pair: Fleet) -> None:
     pair.apply(weight=100)
     client = Client(pair.stable_grpc)
     with pytest.raises(grpc.RpcError) as refused:
         client.call("ModelInfer", request(datatype="FP64"))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert dict(refused.value.trailing_metadata())["x-modelway-revision"] == CANDIDATE
+    assert dict(refused.value.trailing_metadata())["x-modelway-revision"] == STABLE
     wait_until(lambda: state(pair.stable)["forwarded"]["latency"]["count"] == 1)
     assert state(pair.candidate)["own"]["rejected"] == 1
 

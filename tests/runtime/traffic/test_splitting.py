@@ -4,6 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,13 +121,23 @@ def test_the_other_protocols_are_split_too(pair: Fleet, path: str) -> None:
     assert Client(pair.stable).revision(path=path, body=body) == CANDIDATE
 
 
-def test_what_the_candidate_says_of_a_bad_request_goes_back(pair: Fleet) -> None:
+def test_a_request_that_both_refuse_is_nobodys_failure(pair: Fleet) -> None:
     pair.apply(weight=100)
     status, headers, body = Client(pair.stable).ask(body=b'{"inputs": []}')
-    assert (status, headers["x-modelway-revision"]) == (400, CANDIDATE)
+    assert (status, headers["x-modelway-revision"]) == (400, STABLE)
     assert "Input 'x' is missing" in json.loads(body)["error"]
-    assert set(state(pair.stable)["forwarded"]["failed"].values()) == {0}
+    told = state(pair.stable)["forwarded"]
+    assert (told["requests"], set(told["failed"].values())) == (1, {0})
     assert state(pair.candidate)["own"]["rejected"] == 1
+
+
+def test_a_request_that_only_the_candidate_refuses_is_answered_and_counts_against_it(tmp_path: Path) -> None:
+    with fleet(tmp_path, models.linear(), models.two_in_two_out()) as pair:
+        pair.apply(weight=100)
+        client = Client(pair.stable)
+        assert {client.revision() for _ in range(10)} == {STABLE}
+        told = state(pair.stable)["forwarded"]
+        assert (told["requests"], told["failed"]["rejected"]) == (10, 10)
 
 
 def test_nothing_is_sent_on_twice(pair: Fleet) -> None:
