@@ -26,7 +26,7 @@ from modelserver.errors import (
 )
 from modelserver.grpc_api.admission import Admission
 from modelserver.grpc_api.splitting import Answered
-from modelserver.grpc_api.status import CODES, code_of
+from modelserver.grpc_api.status import code_of
 from modelserver.grpc_api.waiting import Gone, execute
 from modelserver.protocol import messages
 from modelserver.protocol.descriptors import ProtoFile
