@@ -3,6 +3,20 @@
 import json
 
 V2 = json.dumps({"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}).encode()
+_ROWS = {"name": "x", "shape": [100, 4], "datatype": "FP32", "data": [number / 8 for number in range(400)]}
+LONG = json.dumps({"inputs": [_ROWS]}).encode()  # read by simdjson
+DOCUMENTED = json.dumps(
+    {
+        "generation": 3,
+        "digests": {"6f9c": "sha256:00"},
+        "stable": "6f9c",
+        "candidate": {"revision": "81ab", "http": "http://digits-81ab.default.svc:8080", "grpc": "digits-81ab:9000"},
+        "weight": 12.5,
+        "headers": [{"name": "x-model", "value": "candidate"}],
+        "sticky": {"header": "x-user"},
+        "shadow": {"percent": 100, "absoluteTolerance": 1e-4, "relativeTolerance": 1e-3},
+    }
+).encode()
 PREDICT = b'{"data": [[1, 2.5, null, 4]]}'
 INSTANCES = b'{"instances": [[1, 2, 3, 4], [5, 6, 7, 8]]}'
 _INPUT = {"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,10 @@ from modelserver.artifact.expected import DOCUMENT, recorded_digest
 from modelserver.errors import BadSettings, InternalError, ModelCorrupt, ModelNotAModel, RequestError, sentence
 from modelserver.protocol import messages
 from modelserver.server.app import App, Endpoint
+from modelserver.traffic import answers as candidates
+from modelserver.traffic import document
 from tests.fuzz import answers, http_target, served
-from tests.fuzz.seeds import BINARY, BINARY_HEAD, INSTANCES, PREDICT, V2
+from tests.fuzz.seeds import BINARY, BINARY_HEAD, DOCUMENTED, INSTANCES, LONG, PREDICT, V2
 from tests.runtime import models
 
 LONGEST = 2000  # characters; a termination message has 2 kB
@@ -86,13 +89,26 @@ def onnx(data: bytes) -> None:
 
 
 def traffic(data: bytes) -> None:
-    """The traffic document, as `fetch` reads it."""
+    """The traffic document, as `fetch` and as `serve` read it."""
+    try:
+        document.parse(data)
+    except document.BadDocument as refusal:
+        assert len(str(refusal)) <= LONGEST, f"a sentence of {len(str(refusal))} characters"
     path = _folder() / DOCUMENT
     path.write_bytes(data)
     try:
         recorded_digest(_folder(), "6f9c")
     except BadSettings as refusal:
         assert len(str(refusal)) <= LONGEST, f"a sentence of {len(str(refusal))} characters"
+
+
+def candidate(data: bytes) -> None:
+    """A candidate's answer, as the comparison reads it. Byte 0: the codec. Byte 1: bytes of JSON, 0 for all."""
+    if len(data) < 2:
+        return
+    codec = sorted(candidates.READERS)[data[0] % len(candidates.READERS)]
+    with suppress(ValueError):
+        candidates.read(codec, data[2:], data[1] or None, ("label", "probabilities"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +118,7 @@ class Target:
 
 
 def _codec_seeds() -> list[bytes]:
-    bodies = [(0, 0, V2), (0, len(BINARY_HEAD) + 1, BINARY), (1, 0, PREDICT), (2, 0, INSTANCES)]
+    bodies = [(0, 0, V2), (0, 0, LONG), (0, len(BINARY_HEAD) + 1, BINARY), (1, 0, PREDICT), (2, 0, INSTANCES)]
     return [
         bytes((model, codec)) + length.to_bytes(2, "big") + body
         for model in range(len(MODELS))
@@ -118,10 +134,27 @@ def _grpc_seeds() -> list[bytes]:
     return [bytes((model,)) + one.SerializeToString() for model in range(len(MODELS)) for one in (request, raw)]
 
 
+def _answer_seeds() -> list[bytes]:
+    told = _served(0).infer(Endpoint("fuzz", "openinference"), V2, None)
+    raw = _served(0).infer(Endpoint("fuzz", "openinference"), BINARY, len(BINARY_HEAD))
+    length = int(raw.extra.split(": ")[1])
+    answer = messages.InferResponse(model_name="tiny", raw_output_contents=[bytes(12)])
+    answer.outputs.add(name="y", datatype="FP32", shape=[1, 3])
+    # The readers by name: grpc, instances, openinference, predict.
+    bodies = [(0, 0, answer.SerializeToString()), (1, 0, b'{"predictions": [{"a": 1, "b": [2.5]}]}')]
+    bodies += [
+        (2, 0, told.body),
+        (2, length, raw.body),
+        (3, 0, b'{"predictions": [1], "probabilities": [[0.5, null]]}'),
+    ]
+    return [bytes((reader, length)) + body for reader, length, body in bodies]
+
+
 TARGETS: Mapping[str, Target] = {
     "http": Target(http_target.run, lambda: http_target.SEEDS),
     "codecs": Target(codecs, _codec_seeds),
     "grpc": Target(grpc, _grpc_seeds),
     "onnx": Target(onnx, lambda: [models.linear(), models.classifier(), models.sequence()]),
-    "traffic": Target(traffic, lambda: [b'{"generation": 3, "digests": {"6f9c": "sha256:00"}}']),
+    "traffic": Target(traffic, lambda: [b'{"generation": 3, "digests": {"6f9c": "sha256:00"}}', DOCUMENTED]),
+    "candidate": Target(candidate, _answer_seeds),
 }

@@ -7,6 +7,7 @@ wants. Percentages become hundredths of a percent, in which shares are counted.
 
 import math
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,5 +181,5 @@ def _object(given: Any, key: str) -> dict[str, Any]:
 
 
 def _bad(key: str, given: Any, expected: str) -> BadDocument:
-    told = "missing" if given is None else repr(given)[:100]
+    told = "missing" if given is None else reprlib.repr(given)[:100]  # repr would go as deep as the document does
     return BadDocument(f"{key} is {told}, but it must be {expected}.")
