@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.guided TARGET SECONDS SEED CORPUS FINDINGS
 
-A finding is written down and the run goes on; what takes longer than 10 s, or 1 GB of memory, ends it.
+A finding is written down and the run goes on; what takes longer than 30 s, or 1 GB of memory, ends it.
 """
 
 import sys
@@ -29,7 +29,7 @@ def main() -> None:
         except Exception as problem:
             book.write(data, problem)
 
-    limits = ["-timeout=10", "-rss_limit_mb=1024", f"-max_len={LONGEST}", "-print_final_stats=1"]
+    limits = ["-timeout=30", "-rss_limit_mb=1024", f"-max_len={LONGEST}", "-print_final_stats=1"]
     limits += [f"-max_total_time={seconds}", f"-seed={seed}", f"-artifact_prefix={findings}/{name}-"]
     atheris.Setup([sys.argv[0], *limits, corpus], once)
     atheris.Fuzz()
