@@ -5,7 +5,6 @@ Two families: `RequestError` is told to the caller of one request (an HTTP statu
 The message is always a sentence that a person can act on.
 """
 
-
 LONGEST_SENTENCE = 1000  # a name of 60 MB must not come back; and gRPC's clients take 8 kB of trailers
 
 
