@@ -23,11 +23,11 @@ def files() -> dict[str, str]:
     return {name: base64.b64encode(content).decode() for name, content in contents.items()}
 
 
-def _first() -> onnx.ModelProto:
+def first() -> onnx.ModelProto:
     return onnx.load(MODELS / "1" / "model.onnx")
 
 
-def _add_to_output(model: onnx.ModelProto, nodes: list[onnx.NodeProto], scalar: str) -> bytes:
+def add_to_output(model: onnx.ModelProto, nodes: list[onnx.NodeProto], scalar: str) -> bytes:
     """The model with something that is 0 added to its probabilities, so that the nodes are run."""
     graph = model.graph
     for node in graph.node:
@@ -38,29 +38,29 @@ def _add_to_output(model: onnx.ModelProto, nodes: list[onnx.NodeProto], scalar: 
     return bytes(model.SerializeToString())
 
 
-def _constant(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:
+def constant(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:
     model.graph.initializer.append(numpy_helper.from_array(value, name))
 
 
 def erroring() -> bytes:
     """Fails on images that are brighter than most: an index out of bounds, as a bug in a preprocessing step does."""
-    model = _first()
-    _constant(model, "bright", np.array(320.0, np.float32))
-    _constant(model, "nothing", np.zeros(1, np.float32))
+    model = first()
+    constant(model, "bright", np.array(320.0, np.float32))
+    constant(model, "nothing", np.zeros(1, np.float32))
     nodes = [
         helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
         helper.make_node("Greater", ["total", "bright"], ["is_bright"]),
         helper.make_node("Cast", ["is_bright"], ["index"], to=TensorProto.INT64),
         helper.make_node("Gather", ["nothing", "index"], ["zero"]),
     ]
-    return _add_to_output(model, nodes, "zero")
+    return add_to_output(model, nodes, "zero")
 
 
 def slow() -> bytes:
     """The same answers, some tens of milliseconds later."""
-    model = _first()
-    _constant(model, "none", np.array(0.0, np.float32))
-    _constant(model, "size", np.array([500, 500], np.int64))
+    model = first()
+    constant(model, "none", np.array(0.0, np.float32))
+    constant(model, "size", np.array([500, 500], np.int64))
     nodes = [
         helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
         helper.make_node("Mul", ["total", "none"], ["nought"]),
@@ -68,12 +68,12 @@ def slow() -> bytes:
         *(helper.make_node("MatMul", [f"m{i}", f"m{i}"], [f"m{i + 1}"]) for i in range(4)),
         helper.make_node("ReduceMax", ["m4"], ["zero"], keepdims=0),
     ]
-    return _add_to_output(model, nodes, "zero")
+    return add_to_output(model, nodes, "zero")
 
 
 def perturbed(by: float) -> bytes:
     """Every weight a little off: the same signature, no errors, as fast, and more or less wrong."""
-    model, chance = _first(), np.random.default_rng(7)
+    model, chance = first(), np.random.default_rng(7)
     for tensor in model.graph.initializer:
         value = numpy_helper.to_array(tensor)
         if value.dtype == np.float32 and value.ndim == 2:

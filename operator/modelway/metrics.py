@@ -46,6 +46,10 @@ EVENTS: Final = _counter("modelway_events_total", "Kubernetes Events by what bec
 STORE_OBJECTS: Final = _gauge("modelway_store_objects", "Objects in the store.", "kind")
 STORE_COMPLETE: Final = _gauge("modelway_store_complete", "1 once the store holds all that existed at start.")
 WATCH_EVENTS: Final = _counter("modelway_watch_events_total", "Watch events by kind and use.", "kind", "use")
+CONFIRMATIONS: Final = _histogram(
+    "modelway_share_confirmation_seconds", "From asking for a share of the traffic until every stable pod has it."
+)
+OUTCOMES: Final = _counter("modelway_rollouts_total", "Rollouts by how they ended: Promoted, or why not.", "outcome")
 INTERNAL_ERRORS: Final = _counter("modelway_internal_errors_total", "Decisions that raised: bugs. Report them.")
 
 CONTROLLER: Final = "modeldeployment"

@@ -6,11 +6,13 @@ Every look at a key does the same, whatever made us look: gather all that is kno
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from modelway import metrics
 from modelway.cluster.act import Actor, Answer, Outcome
 from modelway.cluster.events import Recorder
 from modelway.cluster.observe import observe
@@ -22,6 +24,8 @@ from modelway.measurements import Measurer
 from modelway.world import Measured, Plan, Refusal, World
 
 UNKNOWN_SECONDS: Final = 5.0  # a write whose outcome is unknown shows on the watch by then, if it was carried out
+
+log = logging.getLogger(__name__)
 
 Decide = Callable[[World, datetime], Plan]
 
@@ -68,6 +72,7 @@ class Reconciler:
         self._measurer.want(key, plan.measure)
         if outcome.answer is Answer.DONE:
             self._recorder.record(world.resource, plan.events)
+            _observe(key, plan)
             return Look(again_after=plan.recheck_after)
         if outcome.answer is Answer.REFUSED:
             await self._tell(key, outcome.refusals)
@@ -89,6 +94,16 @@ class Reconciler:
         if plan.status is not None:
             await self._actor.write_status(key, world.resource, plan)
         self._recorder.record(world.resource, plan.events)
+
+
+def _observe(key: Key, plan: Plan) -> None:
+    """The verdicts and delays of a plan that was carried out, as metrics."""
+    if plan.outcome:
+        metrics.OUTCOMES.labels(plan.outcome).inc()
+    if plan.confirmed_after is not None:
+        metrics.CONFIRMATIONS.observe(plan.confirmed_after)
+        fields = {"namespace": key[0], "modeldeployment": key[1], "seconds": round(plan.confirmed_after, 3)}
+        log.info("every stable pod has the new share", extra={"fields": fields})
 
 
 def _look_after(outcome: Outcome) -> Look:

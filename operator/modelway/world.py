@@ -271,4 +271,6 @@ class Plan:
     events: tuple[Event, ...] = ()
     recheck_after: float | None = None  # seconds until time alone can change the decision
     measure: Measure | None = None  # what must be known to go on
+    outcome: str = ""  # how a rollout ends with this plan: Promoted, or the reason for which it is given up
+    confirmed_after: float | None = None  # seconds from asking for a share until every stable pod had it, when it has
     why: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from modelway.manifests.timestamps import rfc3339
+from modelway.manifests.timestamps import parsed, rfc3339
 
 from .judgement import Judgement, judge
 from .rollout import Stage
@@ -20,6 +20,7 @@ class Advance:
     position: Position
     judgement: Judgement
     moved: bool  # a step began, or a person is waited for from now on
+    confirmed_after: float | None = None  # seconds that a share took, if the step that is over asked for one
 
     def after(self, situation: Situation) -> Situation:
         """The situation once this was decided."""
@@ -37,8 +38,14 @@ def advance(situation: Situation, found: Stage) -> Advance:
     if verdict.failed:  # and spec.rollout.onFailure says that a person shall decide
         return Advance(replace(position, held=verdict.failed.sentence), verdict, True)
     if situation.now > position.began and _over(situation, verdict):
-        return Advance(position.next(situation.now), verdict, True)
+        return Advance(position.next(situation.now), verdict, True, _confirmed_after(situation))
     return Advance(position, verdict, bool(situation.obeyed.action))
+
+
+def _confirmed_after(situation: Situation) -> float | None:
+    at, step = parsed(situation.document.get("at")), situation.position.step
+    shared = step is not None and step.set_weight is not None
+    return max(0.0, (situation.now - at).total_seconds()) if at and shared else None
 
 
 def due(situation: Situation) -> bool:

@@ -28,7 +28,7 @@ def _cause(situation: Situation, trouble: Trouble | None) -> Trouble:
         return refused
     verdict = judge(situation)
     if verdict.failed:
-        return Trouble(ROLLED_BACK, verdict.failed.sentence)
+        return Trouble(ROLLED_BACK, f"{verdict.failed.sentence}.")
     if trouble or situation.position.began is None:
         return trouble or _late(situation)
     why = " ".join(verdict.waiting) or told(situation)

@@ -30,7 +30,8 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status of HTTP and the decoded JSON, or status 0 and the ``trouble`` in words."""
+    """What came back: a status of HTTP and the decoded JSON, or status 0 and the ``trouble`` in words
+    that follow a name: "did not answer within 2 s"."""
 
     status: int
     document: Any = None
@@ -73,7 +74,7 @@ def judge_golden(
 def _case(
     case: Case, tolerance: Tolerance, stable: Mapping[str, Answer] | None, candidate: Mapping[str, Answer]
 ) -> CaseVerdict:
-    never = Answer(0, trouble="it was not asked yet")
+    never = Answer(0, trouble="was not asked yet")
     mine, theirs = candidate.get(case.name, never), stable.get(case.name, never) if stable is not None else None
 
     def verdict(state: State, text: str) -> CaseVerdict:
@@ -178,7 +179,7 @@ def _is_size(size: Any) -> bool:
 
 def _said(answer: Answer) -> str:
     if not answer.status:
-        return f"did not answer: {answer.trouble[:LONGEST]}"
+        return answer.trouble[:LONGEST]
     error = answer.document.get("error") if isinstance(answer.document, dict) else None
     return f"answers {answer.status}" + (f": {str(error)[:LONGEST].rstrip('.')}" if error else "")
 

@@ -63,7 +63,9 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
         events=() if world.refusals else tuple(events(situation, found, target, given_up, step)),
         recheck_after=_recheck_after(situation, found, target),
         measure=measure(situation, found, opened, target.document, bool(parting(situation, target))),
-        why=(message, *(step.why for step in writes)),
+        outcome=given_up.reason if given_up else "Promoted" if found is Stage.PROMOTING else "",
+        confirmed_after=step.confirmed_after,
+        why=(message, *(each.why for each in writes)),
     )
 
 

@@ -1,0 +1,41 @@
+"""What goes wrong around a rollout: the operator's leader is killed, a node is drained."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from e2e.cluster.commands import CommandFailed
+from e2e.steps import SYSTEM, Namespace
+
+_one_at_a_time = threading.Lock()  # one node may be away, not both
+
+
+def kill_the_leader(namespace: Namespace) -> None:
+    """SIGKILL from the node, without grace; its lease is not released."""
+    cluster = namespace.cluster
+    leader = cluster.kubectl("-n", SYSTEM, "get", "lease", "modelway", "-o", "jsonpath={.spec.holderIdentity}")
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"MODELWAY_IDENTITY={leader}\0".encode() in environment.read_bytes():
+                os.kill(int(environment.parent.name), signal.SIGKILL)
+                return
+
+
+def drain_a_node(namespace: Namespace) -> None:
+    """Evicts every model's pod from a node, as an upgrade of that node does; disruption budgets are honoured."""
+    cluster = namespace.cluster
+    names = cluster.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split()
+    with _one_at_a_time:
+        node = random.choice(names)
+        try:
+            # What can't be evicted in time (the only ready pod of its revision) stays, as it would at a real drain.
+            with suppress(CommandFailed):
+                chosen = ("--pod-selector=modelway.io/deployment", "--ignore-daemonsets", "--delete-emptydir-data")
+                cluster.kubectl("drain", node, *chosen, "--timeout=45s", timeout=90)
+        finally:
+            cluster.kubectl("uncordon", node)
