@@ -4,7 +4,6 @@ import signal
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -201,10 +200,15 @@ def test_a_caller_who_leaves_cancels_the_candidate_s_work(pair: Fleet) -> None:
         assert state(pair.stable)["forwarded"]["requests"] == 0, "it was not the time-out"
 
 
-def test_a_caller_s_time_is_left_for_an_answer_of_our_own(pair: Fleet) -> None:
-    with made_up(lambda connection, number: time.sleep(5)) as (port, _):
+def test_a_caller_s_time_is_left_for_an_answer_of_our_own(tmp_path: Path) -> None:
+    over = threading.Event()
+    with (
+        fleet(tmp_path, models.linear(), models.linear(), MODELSERVER_EXECUTION="thread") as pair,
+        made_up(lambda connection, number: over.wait(10)) as (port, _),
+    ):
         pair.apply(candidate=to(port), weight=100)
-        assert Client(pair.stable).revision(x_request_timeout_ms="400") == STABLE
+        assert Client(pair.stable).revision(x_request_timeout_ms="800") == STABLE
+        over.set()
         assert state(pair.stable)["forwarded"]["failed"]["timeout"] == 1
 
 
@@ -279,3 +283,21 @@ def test_candidates_come_and_go_under_load_and_fail_nobody(pair: Fleet) -> None:
             load.answered(CANDIDATE)
         assert set(state(pair.stable)["forwarded"]["failed"].values()) == {0}
     assert set(load.found) == {STABLE, CANDIDATE}
+
+
+def test_what_is_under_way_to_a_candidate_that_is_no_more_named_is_answered_by_it(pair: Fleet) -> None:
+    renamed = threading.Event()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        connection.recv(65536)
+        renamed.wait(10)
+        connection.sendall(GOOD)
+
+    with made_up(serve) as (port, seen):
+        pair.apply(candidate=to(port), weight=100)
+        client = Client(pair.stable)
+        client.connection.request("POST", PATH, body=BODY)
+        wait_until(lambda: len(seen) == 1)
+        pair.apply(candidate=None)
+        renamed.set()
+        assert client.connection.getresponse().headers["x-modelway-revision"] == CANDIDATE

@@ -1,8 +1,10 @@
 """Real servers over gRPC: the same decisions as REST's."""
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from tests.runtime import models
 from tests.runtime.test_grpc import Client, request
-from tests.runtime.traffic.fleet import CANDIDATE, STABLE, Fleet, fleet, state, wait_until
+from tests.runtime.traffic.fleet import CANDIDATE, STABLE, Fleet, fleet, mount, state, wait_until
 from tests.runtime.traffic.load import Load
 from tests.runtime.traffic.test_shadow import EXACT, changed, compared
 
@@ -148,10 +150,24 @@ def test_a_caller_s_deadline_is_left_for_an_answer_of_our_own(tmp_path: Path) ->
         pair.apply(weight=100)
         client = Client(pair.stable_grpc)
         assert revision(client) == CANDIDATE
-        pair.candidate.process.send_signal(19)  # SIGSTOP
+        pair.candidate.process.send_signal(signal.SIGSTOP)
         answer, call = client.call("ModelInfer", request(), timeout=1)
         assert answer.raw_output_contents
         assert dict(call.trailing_metadata())["x-modelway-revision"] == STABLE
         # A time-out of the call or of its new connection, whichever was first.
         wait_until(lambda: sum(state(pair.stable)["forwarded"]["failed"].values()) == 1)
-        pair.candidate.process.send_signal(18)
+        pair.candidate.process.send_signal(signal.SIGCONT)
+
+
+def test_what_is_under_way_to_a_candidate_that_is_no_more_named_is_answered_by_it(tmp_path: Path) -> None:
+    with fleet(tmp_path, models.linear(), models.linear(), grpc=True) as pair:
+        pair.apply(weight=100)
+        client = Client(pair.stable_grpc)
+        assert {revision(client) for _ in range(20)} == {CANDIDATE}  # all connections are there
+        pair.candidate.process.send_signal(signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(revision, client)
+            mount(pair.folder, {"generation": 99, "stable": STABLE})
+            wait_until(lambda: state(pair.stable)["generation"] == 99)
+            pair.candidate.process.send_signal(signal.SIGCONT)
+            assert asked.result() == CANDIDATE

@@ -1,5 +1,6 @@
 """Copies after the reply: how far two models agree, told in numbers and a sentence."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,9 +138,9 @@ def test_a_candidate_that_is_gone_or_refuses_is_told(tmp_path: Path) -> None:
 def test_more_copies_than_the_candidate_can_take_are_dropped_and_users_are_not(tmp_path: Path) -> None:
     with fleet(tmp_path, models.linear(), models.slow()) as pair:
         pair.apply(weight=0, shadow=EXACT)
-        pair.candidate.process.send_signal(19)  # SIGSTOP: it takes connections, and says nothing
+        pair.candidate.process.send_signal(signal.SIGSTOP)  # it takes connections, and says nothing
         ask(pair, [infer_body([1, 2, 3, 4])] * 700)
         told = state(pair.stable)
         assert told["own"]["requests"] == 700 and told["own"]["errors"] == 0
         assert told["shadow"]["dropped"] >= 700 - 512 - 2 * 8
-        pair.candidate.process.send_signal(18)
+        pair.candidate.process.send_signal(signal.SIGCONT)
