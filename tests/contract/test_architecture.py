@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = [path for room in ("api", "decide", "manifests") for path in (ROOT / "operator/modelway" / room).glob("*.py")]
+PURE = [
+    path
+    for room in ("api", "decide", "manifests", "measurement")
+    for path in (ROOT / "operator/modelway" / room).glob("*.py")
+]
 OURS = sorted([*(ROOT / "operator").rglob("*.py"), *(ROOT / "runtime").rglob("*.py")])
 IMPURE = {"kopf", "kubernetes", "asyncio", "aiohttp", "os", "logging", "random", "time", "pathlib", "subprocess"}
 

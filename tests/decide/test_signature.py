@@ -28,8 +28,8 @@ INCOMPATIBLE = (
     (TODAY, takes(Tensor("image", "FP16", (-1, 64))), "takes FP32 [-1, 64] now and FP16 [-1, 64] in the candidate"),
     (TODAY, takes(Tensor("image", "FP32", (-1, 8, 8))), "takes FP32 [-1, 64] now and FP32 [-1, 8, 8]"),
     (TODAY, takes(Tensor("image", "FP32", (1, 64))), "requests of today of other sizes would be refused"),
-    (TODAY, takes(Tensor("picture", "FP32", (-1, 64), optional=True)), "input 'image' (FP32 [-1, 64]) is gone in the candidate, which"
-     " takes 'picture': requests of today that send it would be refused"),
+    (TODAY, takes(Tensor("picture", "FP32", (-1, 64), optional=True)), "input 'image' (FP32 [-1, 64]) is gone in the"
+     " candidate, which takes 'picture': requests of today that send it would be refused"),
     (TODAY, takes(IMAGE, Tensor("mask", "BOOL", (-1,))), "input 'mask' (BOOL [-1]) is new and required"),
     (takes(IMAGE, Tensor("mask", "BOOL", (-1,), optional=True)), takes(IMAGE, Tensor("mask", "BOOL", (-1,))),
      "input 'mask' may be left out now and is required in the candidate"),

@@ -10,5 +10,8 @@
 - ``scaling``     whose the number of pods is
 - ``difference``  what must be written so that they do
 - ``retire``      what must go
+- ``checks``      what pods report, held against limits: ``metrics`` reads, ``evidence`` weighs, ``finding`` tells
+- ``signature``   may the candidate take stable's place as far as its inputs and outputs go?
+- ``golden``      the verdict on golden requests; ``golden_cases`` reads them
 - ``conditions``, ``status``, ``events``   what is told
 """
