@@ -38,6 +38,10 @@ def published(server: Server) -> Any:
     return api
 
 
+def operations(api: Any) -> list[Any]:
+    return [one.ok() for one in api.get_all_operations() if isinstance(one, Ok)]
+
+
 def unchanged(case: Any) -> None:
     pass
 
@@ -73,7 +77,7 @@ def conform(server: Server, run: str, examples: int) -> Counter[int]:
     """Up to `examples` requests an operation; answers by status. Raises where one is not as the document says."""
     document, mode, fit = RUNS[run]
     statuses: Counter[int] = Counter()
-    for operation in [one.ok() for one in document(server).get_all_operations() if isinstance(one, Ok)]:
+    for operation in operations(document(server)):
         if operation.method != "post" and (mode is NEGATIVE or fit is made_to_fit):
             continue  # it takes nothing that could be wrong
 

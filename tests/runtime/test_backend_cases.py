@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,14 @@ LEFT_OUT = {
 }
 
 
+@pytest.fixture(scope="module")
+def cases() -> list[Any]:
+    return backend_cases.cases()
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the cases divide by zero on purpose
-def test_cases_that_onnx_runtime_passes_come_back_with_the_same_bytes(tmp_path: Path) -> None:
-    told = backend_cases.tell(backend_cases.cases()[::EACH], tmp_path)
+def test_cases_that_onnx_runtime_passes_come_back_with_the_same_bytes(cases: list[Any], tmp_path: Path) -> None:
+    told = backend_cases.tell(cases[::EACH], tmp_path)
     assert (told.refused, told.changed) == ({}, [])
     counts = {reason: len(names) for reason, names in told.left_out.items()}
     assert {reason: count for reason, count in counts.items() if count > LEFT_OUT.get(reason, 0)} == {}
@@ -31,7 +37,7 @@ def test_cases_that_onnx_runtime_passes_come_back_with_the_same_bytes(tmp_path: 
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_some_cases_with_a_server_process_each(tmp_path: Path) -> None:
-    told = backend_cases.tell(backend_cases.cases()[::300], tmp_path, serve=True)
+def test_some_cases_with_a_server_process_each(cases: list[Any], tmp_path: Path) -> None:
+    told = backend_cases.tell(cases[::300], tmp_path, serve=True)
     assert (told.refused, told.changed) == ({}, [])
     assert all(told.forms[form][SAME] > 2 for form in FORMS)

@@ -111,6 +111,12 @@ def test_empty_tensors_have_no_bytes() -> None:
     assert read(TEXT, [sized("s", "BYTES", [0], 0)], b"").inputs["s"].shape == (0,)
 
 
+def test_empty_raw_tensors_need_no_header() -> None:
+    """As KServe's client writes them: a size of 0, no data, and no length of the JSON where nothing follows it."""
+    text = json.dumps({"inputs": [sized("x", "FP32", [0, 2], 0) | {"data": None}]}).encode()
+    assert decode(text, None, {"model_name": "m"}, ONE).inputs["x"].shape == (0, 2)
+
+
 def test_bit_patterns_come_through_raw_as_they_are() -> None:
     bits = np.array([0x7FC00001, 0xFF800000], np.uint32)
     array = read(ONE, [sized("x", "FP32", [1, 2], 8)], bits.tobytes()).inputs["x"]

@@ -2,8 +2,13 @@
 
 import pytest
 
-from tests.runtime.conformance import RUNS, conform
+from modelserver.server.routes import ROUTES
+from tests.runtime.conformance import RUNS, conform, operations, own
 from tests.runtime.processes import Server
+
+
+def test_our_own_document_has_every_route(server: Server) -> None:
+    assert len(operations(own(server))) >= len(ROUTES)
 
 
 @pytest.mark.parametrize("run", RUNS)
