@@ -74,7 +74,8 @@ class TensorSpec:
             return shape != ()
         if len(shape) != len(self.shape):
             return False
-        for want, got in zip(self.shape, shape, strict=True):  # all() over a generator takes three times as long
+        # all() over a generator takes three times as long.
+        for want, got in zip(self.shape, shape, strict=True):  # noqa: SIM110
             if want not in (-1, got):
                 return False
         return True

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from modelserver.server.connection import Connection
 
 SWEEP_SECONDS = 0.5
-NEARLY_FULL = 0.9  # of max_connections: from here on, connections that never asked anything are closed
+NEARLY_FULL = 0.9  # of max_connections: from here on, room is made
+# Then a request has so many seconds to come, if not less by the settings. Honest heads take milliseconds.
+HEAD_SECONDS, BODY_SECONDS = 2.0, 10.0
 
 
 def sweep(acceptor: "Acceptor") -> None:
@@ -18,7 +20,9 @@ def sweep(acceptor: "Acceptor") -> None:
     for connection in [one for one in acceptor.connections if one.deadline < now]:
         expire(connection)
     if len(acceptor.connections) > acceptor.settings.max_connections * NEARLY_FULL:
-        _close_unused(acceptor, now - acceptor.settings.header_timeout)
+        for connection in tuple(acceptor.connections):
+            if not (connection.busy or connection.write_blocked or connection.closing) and _in_the_way(connection, now):
+                expire(connection)
 
 
 def expire(connection: "Connection") -> None:
@@ -42,9 +46,12 @@ def _late(what: str, seconds: float) -> RequestTimeout:
     return RequestTimeout(f"The request's {what} did not arrive within {seconds:g} seconds.")
 
 
-def _close_unused(acceptor: "Acceptor", before: float) -> None:
-    """Make room: who came and never asked has no answer to lose."""
-    idle = acceptor.settings.idle_timeout
-    for connection in tuple(acceptor.connections):
-        if connection.idle and connection.opened_at < before and connection.deadline == connection.opened_at + idle:
-            connection.close()
+def _in_the_way(connection: "Connection", now: float) -> bool:
+    """Of a server that is nearly full: who came and never asked, and whose request comes slowly."""
+    settings = connection.acceptor.settings
+    if connection.current is not None:
+        return connection.deadline - settings.body_timeout + BODY_SECONDS < now
+    if connection.buffer:
+        return connection.deadline - settings.header_timeout + HEAD_SECONDS < now
+    never_asked = connection.deadline == connection.opened_at + settings.idle_timeout
+    return never_asked and connection.opened_at + settings.header_timeout < now
