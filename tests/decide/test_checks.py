@@ -45,6 +45,9 @@ STORIES = (
     ("a single failure more", split(1, 1000, errors=4), {"max_ratio_to_stable": 2.0}, PASSED,
      "errorRate 0.001 (1 of 1000), 2.25 times stable's 0.0004444 (4 of 9000), above maxRatioToStable 2,"
      " but by no more than chance explains"),
+    ("many failures more, though not beyond doubt", split(9, 200, requests=900, errors=3), {"max_ratio_to_stable": 2.0},
+     INCONCLUSIVE, "errorRate 0.045 (9 of 200), 13.5 times stable's 0.003333 (3 of 900), above maxRatioToStable 2,"
+     " though not beyond doubt yet: more requests will tell"),
     ("stable has too few", split(0, 500, requests=20), {"max_ratio_to_stable": 2.0, "min_samples": 100}, INCONCLUSIVE,
      "errorRate 0 (0 of 500): 20 of 100 samples of the stable revision"),
     ("the worse bound is told", split(8, 100), {"max": 0.01, "max_ratio_to_stable": 1000.0}, FAILED,
