@@ -66,6 +66,9 @@ class Transport:
 
     abort = close
 
+    def is_closing(self) -> bool:
+        return not self.open
+
     def can_write_eof(self) -> bool:
         return True
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from modelserver.server.acceptor import REFUSALS
 from tests.runtime.processes import Reader, Server, infer_body, post, running
 
 REQUEST = post("/v2/models/tiny/infer", infer_body([1.0, 2.0, 3.0, 4.0]))
@@ -42,3 +43,25 @@ def test_who_only_holds_a_connection_must_go(linear_model: Path, what: str) -> N
         assert reader.answer().status == 200
         for holder in (asking, *holders):
             holder.close()
+
+
+def test_a_flood_of_connections_is_cut_off(linear_model: Path) -> None:
+    """Beyond the limit a few hundred are told why; each of them stays for seconds, so the rest is not."""
+    with running(linear_model, MODELSERVER_MAX_CONNECTIONS="10") as server:
+        asking = server.connect()
+        asking.sendall(REQUEST)
+        assert Reader(asking).answer().status == 200
+        flood = [server.connect() for _ in range(600)]
+        open_files = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+        assert open_files < 10 + REFUSALS + 100
+        asking.sendall(REQUEST)
+        assert Reader(asking).answer().status == 200
+        for client in (asking, *flood):
+            client.close()
+        end = time.monotonic() + 10
+        while status(server) != 200:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        server.process.kill()
+        assert server.process.stderr is not None
+        assert "exception" not in server.process.stderr.read().lower()

@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(HIGH_WATER)
         self.opened_at = self.acceptor.now()
         self.deadline = self.opened_at + self.acceptor.settings.idle_timeout
-        if not self.acceptor.opened(self):
+        if not self.acceptor.opened(self) and not self.transport.is_closing():
             limit = self.acceptor.settings.max_connections
             self.refuse(Overloaded(f"The server holds {limit} connections, its limit. Try again in a second."))
 
