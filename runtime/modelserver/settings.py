@@ -134,7 +134,7 @@ class ServeSettings:
         "MODELSERVER_EXECUTION",
         one_of("auto", "inline", "thread"),
         "auto",
-        "where the model runs: inline (in the event loop), thread, or auto (inline below 0.5 ms, measured at start)",
+        "where the model runs: inline (in the event loop), thread, or auto (inline below 1 ms, measured at start)",
     )
     batching: str = setting(
         "MODELSERVER_BATCHING",

@@ -259,7 +259,7 @@ def test_the_proof_that_rows_are_independent(told: str, content: bytes, independ
 
 NOT, PAYS = Proof(False, "not independent"), Proof(True, "", 0.002, 0.0005)
 PAYS_LITTLE = Proof(True, "", 0.00001, 0.000002)
-LOSES_NOTHING, LOSES = Proof(True, "", 0.0007, 0.00075), Proof(True, "", 0.0007, 0.001)
+LOSES_NOTHING, LOSES = Proof(True, "", 0.0007, 0.00075), Proof(True, "", 0.0007, 0.002)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,8 @@ LOSES_NOTHING, LOSES = Proof(True, "", 0.0007, 0.00075), Proof(True, "", 0.0007,
         ("auto", "auto", 0.002, PAYS, Mode.BATCHING),
         ("auto", "auto", 0.002, NOT, Mode.THREAD),
         ("auto", "auto", 0.0007, LOSES_NOTHING, Mode.BATCHING),
-        ("auto", "auto", 0.0007, LOSES, Mode.THREAD),
+        ("auto", "auto", 0.0007, LOSES, Mode.INLINE),
+        ("auto", "auto", 0.002, LOSES, Mode.THREAD),
         ("auto", "auto", 0.05, LOSES_NOTHING, Mode.THREAD),
         ("auto", "auto", 0.0004, LOSES_NOTHING, Mode.INLINE),
         ("auto", "on", 0.00001, PAYS_LITTLE, Mode.BATCHING),

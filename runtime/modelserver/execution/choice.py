@@ -5,15 +5,15 @@ from enum import StrEnum
 
 from modelserver.execution.proof import Proof
 
-INLINE_BELOW_SECONDS = 0.0005  # longer, and a hand-over is less than the tenth that a worker thread brings under load
+INLINE_BELOW_SECONDS = 0.001  # longer, and the event loop would keep other connections waiting
 # Waking a thread and coming back from it, for one of a few requests that run together: what a request must save by
 # running in a batch before batching is worth anything. An estimate, on the careful side; not tuned by measurement.
 HANDOVER_SECONDS = 0.00005
 WORTHWHILE = 0.1  # share of a run's time; less is not worth that neighbours wait for each other
-# Of a run that a thread does anyway and that is soon over, a batch need not save by itself: beside other work it still
-# takes a twelfth less CPU than runs one by one (bench.quota), because weights come into the caches once for all.
-SOON_SECONDS = 0.005
-NO_LOSS = 1.25  # a row in a batch to a row alone; as much as the trial is wrong by where a quota throttles it
+# A run in these bounds need not be seen to save anything: one by one it took a tenth more CPU beside other work than in
+# batches (bench.quota), because weights come into the caches once for all, which the trial on an idle core hides.
+BRIEF_FROM_SECONDS, BRIEF_BELOW_SECONDS = 0.0005, 0.005
+CLEAR_LOSS = 2.0  # a row in a batch to a row alone; less is within the trial's error where a quota throttles it
 
 
 class Mode(StrEnum):
@@ -45,9 +45,9 @@ def choose(execution: str, batching: str, run_seconds: float | None, proof: Proo
         saved = proof.single_seconds - proof.row_seconds
         if saved > max(HANDOVER_SECONDS, WORTHWHILE * proof.single_seconds):
             return Choice(Mode.BATCHING, f"{saved * 1e6:.0f} µs of {proof.single_seconds * 1e6:.0f} saved a row")
-        brief = run_seconds is not None and INLINE_BELOW_SECONDS <= run_seconds < SOON_SECONDS
-        if brief and proof.row_seconds <= NO_LOSS * proof.single_seconds:
-            return Choice(Mode.BATCHING, "runs are short, and batches lose nothing")
+        brief = run_seconds is not None and BRIEF_FROM_SECONDS <= run_seconds < BRIEF_BELOW_SECONDS
+        if brief and proof.row_seconds < CLEAR_LOSS * proof.single_seconds:
+            return Choice(Mode.BATCHING, "runs are short, and batches lose nothing to speak of")
     why = proof.why if not proof.independent else "batches would not pay"
     if execution == "thread":
         return Choice(Mode.THREAD, f"as MODELSERVER_EXECUTION says; {why}")
