@@ -101,7 +101,7 @@ def test_what_a_bad_canary_does_wrong_is_found_and_nobody_notices(
     for version, how, reason, words in (
         ("erroring", straight, "RolledBack", ("errorRate",)),
         ("slow", straight, "RolledBack", ("latencyP95",)),
-        ("erroring", {}, "RolledBack", ("shadowAgreement",)),
+        ("erroring", {}, "RolledBack", ()),
         ("perturbed", {}, "RolledBack", ("shadowAgreement", "probabilities")),
         ("wide", {}, "SignatureChanged", ("x", "100")),
     ):

@@ -61,14 +61,19 @@ class Check(Object):
             "maxRatioToStable needs a metric that both revisions have: errorRate, rejectedRate, latencyP50, latencyP95"
             " or latencyP99",
         ),
+        rule(
+            "!has(self.maxRatioToStable) || !has(self.metric) || !self.metric.startsWith('latency')"
+            " || self.maxRatioToStable >= 1.1",
+            "maxRatioToStable of a latency must be at least 1.1: latencies are measured to 10%",
+        ),
     )
 
     metric: Metric | None = Field(
         default=None,
         description="What is measured in the revisions' own pods: errorRate and rejectedRate (shares of the requests,"
         " 0 to 1), latencyP50, latencyP95 and latencyP99 (seconds), requests (a count), shadowAgreement and"
-        " classAgreement (shares of the compared answers), shadowLatencyRatio. The first six need a step with a"
-        " weight, the last three a shadow step.",
+        " classAgreement (shares of the compared answers), shadowLatencyRatio. The first five need a step with a"
+        " weight (errorRate also counts copies that got no answer), the last three a shadow step.",
     )
     prometheus: Prometheus | None = Field(default=None, description="A query to a Prometheus server instead.")
     min: float | None = Field(default=None, description="The value must not be below this.")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from modelway.api.analysis import SHADOW_METRICS, Check
+from modelway.api.analysis import Check
 from modelway.manifests.timestamps import parsed, precise
 from modelway.world import Number
 
-from .checks import evaluate, judge_number
+from .checks import evaluate, judge_number, measurable
 from .finding import Finding, Limit, State
 from .situation import Situation
 
@@ -60,9 +60,9 @@ def _applying(situation: Situation) -> Iterator[Check]:
     if position.step is None:
         return
     own = position.step.analysis.checks if position.step.analysis else ()
+    copied = position.shadow.percent if position.shadow else 0
     for check in (*rollout.effective_checks, *own):
-        of_shadow = check.metric in SHADOW_METRICS
-        if position.shadow if of_shadow else check.metric is None or position.weight:
+        if measurable(_limit(check, ()), position.weight, copied):
             yield check
 
 
