@@ -1,4 +1,4 @@
-"""What goes wrong around a rollout: the operator's leader is killed, a node is drained."""
+"""What goes wrong around a rollout: the operator's leader is killed, a node is drained, a kubelet hangs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,30 @@ def kill_the_leader(namespace: Namespace) -> None:
             if f"MODELWAY_IDENTITY={leader}\0".encode() in environment.read_bytes():
                 os.kill(int(environment.parent.name), signal.SIGKILL)
                 return
+
+
+def silence_a_kubelet() -> None:
+    """A node's kubelet hangs for half a minute: its pods go on, but nothing starts, stops or is refreshed there."""
+    commands = {
+        int(path.parent.name): path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _alive(path)
+    }
+    kubelets = [number for number, command in commands.items() if b"\0kubelet\0" in command]
+    if not kubelets:
+        return
+    with _one_at_a_time:
+        chosen = random.choice(kubelets)
+        os.kill(chosen, signal.SIGSTOP)
+        try:
+            time.sleep(30)  # a node counts as lost after 40 s
+        finally:
+            os.kill(chosen, signal.SIGCONT)
+
+
+def _alive(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
 
 
 def drain_a_node(namespace: Namespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.rollouts.faults import drain_a_node, kill_the_leader
+from bench.rollouts.faults import drain_a_node, kill_the_leader, silence_a_kubelet
 from e2e.steps import Namespace
 
 STEPS: list[dict[str, Any]] = [
@@ -55,5 +55,6 @@ OUTCOMES: tuple[Outcome, ...] = (
     Outcome("aborted", "good", "Aborted", {}, abort, 25),
     Outcome("replaced by a third version", "slow", "", STRAIGHT, None, 25, "good"),
     Outcome("leader killed", "good", "", {}, lambda namespace, _: kill_the_leader(namespace)),
+    Outcome("kubelet hangs", "good", "", {}, lambda namespace, _: silence_a_kubelet()),
     Outcome("node drained", "good", "", {}, lambda namespace, _: drain_a_node(namespace)),
 )
