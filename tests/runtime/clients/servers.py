@@ -17,7 +17,7 @@ SERVED: Mapping[str, bytes] = {
     "texts/1": models.echo("BYTES", ("N",)),
     "brains": models.echo("BF16", ("N",)),
     "labels": models.classifier(),
-    "slow": models.slow(512),
+    "slow": models.slow(1024),  # a hundred milliseconds a run: far beyond the 10 that a caller waits
 }
 LIMITS = {"MODELSERVER_MODEL_VERSION": VERSION, "MODELSERVER_MAX_BODY_BYTES": "20Mi"}
 
