@@ -66,8 +66,9 @@ class Api(Protocol):
 class ApiServer:
     """The real API server, over aiohttp."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, agent: str = "modelway-operator") -> None:
         self._credentials = credentials
+        self._agent = agent
         self.server = credentials.server
         self._session = self.new_session()
 
@@ -77,7 +78,7 @@ class ApiServer:
         """A session with our identity. kopf gets one of its own, for it closes what it was given."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=self._credentials.tls or True, keepalive_timeout=60),
-            headers={"User-Agent": "modelway-operator", "Accept": JSON},
+            headers={"User-Agent": self._agent, "Accept": JSON},
             middlewares=(self._authorize,),
             response_class=response_class,
         )

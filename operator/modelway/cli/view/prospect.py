@@ -1,0 +1,49 @@
+"""Why a rollout is where it is, and what comes next: two sentences for people who watch it."""
+
+from __future__ import annotations
+
+from modelway.cli.seen import Seen
+
+from .steps import steps
+
+
+def waits(seen: Seen) -> str:
+    """What is waited for; empty if nothing is."""
+    if not seen.status:
+        return "The operator has not looked at it yet. Is it running?"
+    if not seen.current:
+        return "The operator has not looked at the latest change yet."
+    stalled = seen.condition("Stalled")
+    if stalled:
+        return f"{stalled.get('reason')}: {stalled.get('message')}"
+    if seen.rollout.get("held"):
+        return f"A person has to decide. {seen.rollout['held']}"
+    now = next((step for step in steps(seen) if step.state == "now"), None)
+    open_checks = [each["message"] for each in seen.rollout.get("evidence") or () if each["state"] == "Inconclusive"]
+    if now and now.ends_at:
+        return " ".join([f"Step {now.number} lasts until {now.ends_at}.", *map(_sentence, open_checks)])
+    if now and "person" in now.what:
+        return "A person has to promote it."
+    progressing = seen.condition("Progressing")
+    if progressing.get("status") == "True" or seen.status.get("phase") in ("Paused", "Pending", "Degraded"):
+        return str(progressing.get("message") or seen.rollout.get("message", ""))
+    return ""
+
+
+def next_up(seen: Seen) -> str:
+    """What comes next; empty if nothing does."""
+    if seen.condition("Stalled"):
+        return "Nothing by itself."
+    if not seen.status.get("candidate") or not seen.current:
+        return ""
+    if (seen.spec.get("rollout") or {}).get("paused"):
+        return "Nothing until spec.rollout.paused is false."
+    way = steps(seen)
+    coming = next((step for step in way if step.state == "next"), None)
+    if coming is None:
+        return "The candidate takes over as soon as enough of its pods are ready."
+    return f"Step {coming.number} of {len(way)}: {coming.what}."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

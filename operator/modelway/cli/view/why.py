@@ -1,0 +1,89 @@
+"""``why``: one paragraph: what happens, what hinders, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from modelway.cli.seen import Document, Seen
+
+from .prospect import next_up, waits
+
+_PROMOTE: Final = (
+    "`modelway promote {name}` goes on with the next step, `modelway promote {name} --full` takes over at once,"
+    " `modelway abort {name}` returns all traffic to the stable revision."
+)
+_RETRY: Final = (
+    "Change the spec, or `modelway undo {name}` to return it to what serves; `modelway retry {name}` tries the same"
+    " revision again."
+)
+_NOTHING: Final = "Nothing needs to be done."
+
+_HELD: Final = (
+    "`modelway resume {name}` begins the step again, `modelway promote {name}` goes on with the next one,"
+    " `modelway abort {name}` returns all traffic to the stable revision."
+)
+
+# What a person can do in each phase; a Stalled condition, or a person who is waited for, comes before it.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "Pending": "Nothing needs to be done while its pods come up; `modelway get {name} --watch` shows them.",
+    "Progressing": "Nothing needs to be done; `modelway get {name} --watch` shows it, `modelway abort {name}` ends it.",
+    "Ready": _NOTHING,
+    "Degraded": "See to what keeps its pods from being ready.",
+    "Paused": "Set spec.rollout.paused to false to go on.",
+    "ScaledToZero": "Raise spec.scaling.replicas to serve again.",
+    "Failed": "Correct what the message names.",
+}
+
+
+def why(seen: Seen) -> str:
+    """The paragraph."""
+    if not seen.status:
+        return f"{waits(seen)} `kubectl get pods -A -l app.kubernetes.io/name=modelway` shows its pods."
+    parts = [str(seen.rollout.get("message", "")), *_evidence(seen), *_warnings(seen)]
+    told = [part for part in parts if part]
+    if not seen.current:
+        told.insert(0, waits(seen))
+    coming = next_up(seen)
+    if coming and not seen.condition("Stalled"):
+        told.append(f"Next: {coming}")
+    return " ".join([*_fresh(told), _remedy(seen)])
+
+
+def _evidence(seen: Seen) -> tuple[str, ...]:
+    """The checks that do not simply pass."""
+    found = seen.rollout.get("evidence") or ()
+    if not seen.condition("Stalled") and not seen.status.get("candidate"):
+        return ()
+    return tuple(_ended(str(each["message"])) for each in found if each["state"] != "Passed")
+
+
+def _warnings(seen: Seen) -> tuple[str, ...]:
+    """The last warning of a rollout that is under way, if it says more than the status does."""
+    if not seen.status.get("candidate") or seen.condition("Stalled"):
+        return ()
+    warnings = [each for each in seen.events if each.get("type") == "Warning"]
+    if not warnings:
+        return ()
+    return (f"Event {warnings[-1].get('reason')}: {_ended(str(warnings[-1].get('note', '')))}",)
+
+
+def _fresh(told: list[str]) -> list[str]:
+    """Without what an earlier part says already."""
+    return [part for place, part in enumerate(told) if not any(part.rstrip(".") in other for other in told[:place])]
+
+
+def _remedy(seen: Seen) -> str:
+    stalled: Document = seen.condition("Stalled")
+    failed = seen.status.get("candidate") and seen.status.get("stable") and seen.status.get("phase") == "Failed"
+    if stalled and failed:
+        return _RETRY.format(name=seen.name)
+    if seen.rollout.get("held"):
+        return _HELD.format(name=seen.name)
+    if seen.condition("Progressing").get("reason") == "WaitsForPerson":
+        return _PROMOTE.format(name=seen.name)
+    return _REMEDIES.get(str(seen.status.get("phase")), "").format(name=seen.name)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
