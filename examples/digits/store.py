@@ -4,6 +4,7 @@
 
     http://model-store.modelway-examples.svc/digits/1/model.onnx
     http://model-store.modelway-examples.svc/digits/2/model.onnx
+    http://model-store.modelway-examples.svc/digits/perturbed/model.onnx
 
 The output is a Kubernetes List as JSON. It is made from the committed .onnx files, so their bytes live in one place.
 Needs Python's standard library only.
@@ -20,7 +21,7 @@ NAMESPACE = "modelway-examples"
 NAME = "model-store"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "modelway-examples"}
 PORT = 8080
-MODELS = {version: Path(__file__).parent / version / "model.onnx" for version in ("1", "2")}
+MODELS = {version: Path(__file__).parent / version / "model.onnx" for version in ("1", "2", "perturbed")}
 
 Manifest = dict[str, Any]
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from examples.digits.heldout import held_out
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 MODELS: dict[str, dict[str, Any]] = json.loads((DIGITS / "models.json").read_text())
-VERSIONS = ("1", "2")
+VERSIONS = ("1", "2", "perturbed")
 
 
 def content(version: str) -> bytes:
@@ -63,7 +64,18 @@ def test_version_2_is_clearly_the_better_one() -> None:
     assert MODELS["2"]["accuracy"] - MODELS["1"]["accuracy"] >= 0.015
 
 
-def test_both_versions_have_the_one_signature(session: onnxruntime.InferenceSession) -> None:
+def test_the_perturbed_one_is_what_its_script_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DIGITS))  # it imports heldout.py from beside itself, as it does when it is started
+    script = runpy.run_path(str(DIGITS / "perturb.py"))
+    assert script["perturbed"](content("1")) == content("perturbed")
+
+
+def test_the_perturbed_one_is_clearly_worse_though_it_looks_alike() -> None:
+    assert MODELS["1"]["accuracy"] - MODELS["perturbed"]["accuracy"] >= 0.1
+    assert MODELS["1"]["bytes"] == MODELS["perturbed"]["bytes"] < 10_000
+
+
+def test_all_versions_have_the_one_signature(session: onnxruntime.InferenceSession) -> None:
     inputs = [(value.name, value.type, value.shape) for value in session.get_inputs()]
     outputs = [(value.name, value.type, value.shape) for value in session.get_outputs()]
     assert inputs == [("x", "tensor(float)", ["batch", 64])]

@@ -12,6 +12,7 @@ import yaml
 
 from examples.digits.store import store
 from modelway.api.resource import parse_spec
+from modelway.cli.view.linting import findings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODELS = json.loads((EXAMPLES / "digits" / "models.json").read_text())
@@ -31,7 +32,7 @@ def in_store(kind: str) -> dict[str, Any]:
 
 def test_the_examples_are_the_ones_that_the_documents_name() -> None:
     names = {str(path.relative_to(EXAMPLES)) for path in DEPLOYMENTS}
-    assert {"quickstart.yaml", "autoscaled.yaml", "digits/v2.yaml"} <= names
+    assert {"quickstart.yaml", "autoscaled.yaml", "digits/v2.yaml", "canary.yaml"} <= names
 
 
 @pytest.mark.parametrize("path", DEPLOYMENTS, ids=lambda path: path.name)
@@ -54,6 +55,20 @@ def test_version_2_is_an_update_of_the_quickstart_and_changes_only_the_model() -
     before, after = manifest(EXAMPLES / "quickstart.yaml"), manifest(EXAMPLES / "digits" / "v2.yaml")
     assert (before["spec"].pop("model")["version"], after["spec"].pop("model")["version"]) == ("1", "2")
     assert before == after
+
+
+@pytest.mark.parametrize("version", ["2", "perturbed"])
+def test_the_canaries_change_only_the_model(version: str) -> None:
+    before = manifest(EXAMPLES / "canary.yaml")
+    (path,) = EXAMPLES.glob(f"digits/canary-*{version}.yaml")
+    after = manifest(path)
+    assert (before["spec"].pop("model")["version"], after["spec"].pop("model")["version"]) == ("1", version)
+    assert before == after
+
+
+@pytest.mark.parametrize("path", DEPLOYMENTS, ids=lambda path: path.name)
+def test_an_example_is_nothing_to_complain_of(path: Path) -> None:
+    assert findings(manifest(path)) == ()
 
 
 def test_the_autoscaled_example_requests_the_cpu_that_its_target_is_a_share_of() -> None:
@@ -99,3 +114,15 @@ def test_the_command_prints_the_list_for_the_image_that_is_asked_for(tmp_path: P
     command = [sys.executable, str(EXAMPLES / "digits" / "store.py"), "--image", "example/runtime:1"]
     printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert json.loads(printed) == store("example/runtime:1")
+
+
+def test_the_clients_are_made_of_the_committed_script_and_are_restricted() -> None:
+    command = [sys.executable, str(EXAMPLES / "digits" / "clients.py"), "--image", "example/runtime:1"]
+    printed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    config_map, deployment = printed["items"]
+    assert config_map["data"]["asking.py"] == (EXAMPLES / "digits" / "asking.py").read_text()
+    assert len(json.loads(config_map["data"]["requests.json"])) == 100
+    assert len(json.dumps(config_map)) < 200_000
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == "example/runtime:1"
+    assert pod["securityContext"]["runAsNonRoot"] is True

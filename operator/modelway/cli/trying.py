@@ -90,7 +90,8 @@ async def _world(
 ) -> tuple[World, tuple[str, ...]]:
     spec, meta = after.get("spec") or {}, after["metadata"]
     image = await _runtime_image(api, namespace, before)
-    warnings: tuple[str, ...] = () if image else ("the image that the operator serves with is not known, so names are guesses.",)
+    guessed = "the image that the operator serves with is not known, so names are guesses."
+    warnings: tuple[str, ...] = () if image else (guessed,)
     if before is None:
         created = datetime.fromisoformat(meta["creationTimestamp"])
         fresh = Resource(namespace, name, str(meta.get("uid", "")), 1, created, False, spec, {})
