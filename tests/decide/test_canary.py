@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from modelway.world import Kind
+from modelway.world import ContainerState, Kind
 from tests.decide.cluster import Cluster, settled, spec_of
 
 ONE, TWO = "s3://models/digits/1/", "s3://models/digits/2/"
@@ -253,3 +254,31 @@ def test_blue_green_is_looked_at_before_it_serves() -> None:
     assert len(cluster.deployments) == 2
     cluster.settle()
     assert len(cluster.deployments) == 1
+
+
+def test_one_that_crashes_again_and_again_is_rolled_back_whatever_it_answers_in_between() -> None:
+    cluster = settled(canary(ONE))
+    old = cluster.serving
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
+    crashed = ContainerState("server", False, True, 3, exit_code=137, exit_reason="OOMKilled")
+    cluster.pods[victim.name] = replace(victim, containers=(victim.containers[0], crashed))
+    cluster.look()
+    assert "crashed 3 times" in cluster.resource.status["rollout"]["message"]
+    assert cluster.document.get("weight", 0) == 0
+    assert cluster.serving == old
+
+
+def test_a_share_that_is_held_back_belongs_to_the_same_epoch() -> None:
+    cluster = settled(canary(ONE))
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 50:
+        step(cluster)
+    before = cluster.document
+    cluster.remove(Kind.DEPLOYMENT, f"digits-{before['candidate']['revision']}")
+    cluster.look()
+    after = cluster.document
+    assert (after["weight"], after["generation"]) == (0, before["generation"] + 1)
+    assert after["epoch"] == before["epoch"]

@@ -11,6 +11,7 @@ from modelway.api.analysis import Check
 from modelway.manifests.timestamps import parsed, precise
 from modelway.world import Number
 
+from . import diagnosis
 from .checks import evaluate, judge_number, measurable
 from .finding import Finding, Limit, State
 from .situation import Situation
@@ -25,6 +26,8 @@ class Judgement:
     waiting: tuple[str, ...] = ()
     failures: tuple[dict[str, Any], ...] = ()  # as in status.rollout.failures
 
+
+CRASHES: Final = 3  # one may be the node's; Kubernetes backs off from the third on
 
 NONE: Final = Judgement()
 
@@ -48,6 +51,19 @@ def judge(situation: Situation) -> Judgement:
     return _weighed(situation, tuple(zip(checks, findings, strict=True)))
 
 
+def _crashes(situation: Situation) -> Finding | None:
+    """A candidate whose server crashes again and again has failed, whatever its answers in between are."""
+    assert situation.candidate
+    pods = situation.pods(situation.candidate.hash)
+    servers = [c for pod in pods for c in pod.containers if not c.init and c.exit_code]
+    crashes = sum(container.restarts for container in servers)
+    if crashes < CRASHES:
+        return None
+    cause = diagnosis.trouble(situation, situation.candidate)
+    text = f"its server crashed {crashes} times{f': {cause.message}' if cause else ''}".removesuffix(".")
+    return Finding("restarts", State.FAILED, text, value=float(crashes), samples=len(pods), name="restarts")
+
+
 def queries(situation: Situation) -> tuple[tuple[str, str], ...]:
     """What Prometheus is to be asked in this step."""
     asked = (check.prometheus for check in _applying(situation))
@@ -69,7 +85,7 @@ def _applying(situation: Situation) -> Iterator[Check]:
 def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> Judgement:
     rollout: Any = situation.resource.status.get("rollout") or {}
     before = {each.get("check"): each for each in rollout.get("failures") or ()}
-    failed, failures, waiting = None, [], []
+    failed, failures, waiting = _crashes(situation), [], []
     for check, finding in pairs:
         told = before.get(finding.name)
         if finding.dry_run:

@@ -56,6 +56,13 @@ class Position:
         """A pause without a duration, or held."""
         return bool(self.held) or (self.step is not None and self.step.pause is not None and self.ends_at is None)
 
+    @property
+    def epoch(self) -> int:
+        """The number of the step that said last who gets what: what is counted since then belongs together."""
+        past = range(min(self.index, len(self.steps) - 1), -1, -1) if self.began is not None else ()
+        shares = (i for i in past if self.steps[i].set_weight is not None or self.steps[i].shadow is not None)
+        return next((i + 1 for i in shares), 0)
+
     def pods(self, needed: int) -> int:
         """How many pods the candidate is to have when ``needed`` hold all of the traffic; at least one."""
         if self.done or needed == 0:

@@ -23,7 +23,7 @@ PATIENCE: Final = timedelta(seconds=150)
 
 TOUCH_AGAIN: Final = 5.0
 
-_SHARED: Final = ("stable", "candidate", "weight", "headers", "sticky", "shadow")
+_SHARED: Final = ("stable", "candidate", "weight", "epoch", "headers", "sticky", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,12 @@ def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
     address = {"revision": candidate.hash, "http": f"http://{host}:{names.SERVICE_PORT}"}
     if candidate.serving.grpc:
         address["grpc"] = f"{host}:{names.GRPC_PORT}"
-    content: dict[str, Any] = {"stable": shared.stable.hash, "candidate": address, "weight": shared.weight}
+    content: dict[str, Any] = {
+        "stable": shared.stable.hash,
+        "candidate": address,
+        "weight": shared.weight,
+        "epoch": f"{fingerprint(situation.position.steps)}.{situation.position.epoch}",
+    }
     if traffic.headers:
         content["headers"] = [{"name": match.name, "value": match.value} for match in traffic.headers]
     if traffic.sticky:

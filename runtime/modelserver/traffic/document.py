@@ -74,6 +74,7 @@ class Document:
     pins: tuple[Pin, ...] = ()
     sticky: bytes | None = None
     shadow: Shadowing | None = None
+    epoch: str = ""  # counts go on from one generation to the next while this is the same
 
 
 def parse(text: bytes) -> Document:
@@ -99,6 +100,7 @@ def parse(text: bytes) -> Document:
         pins=_pins(given.get("headers") or []),
         sticky=_sticky(given.get("sticky")),
         shadow=None if given.get("shadow") is None else _shadowing(_object(given["shadow"], "shadow")),
+        epoch="" if given.get("epoch") is None else _text(given["epoch"], "epoch"),
     )
 
 

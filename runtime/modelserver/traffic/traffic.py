@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelserver.server.app import App
@@ -30,6 +31,7 @@ class Traffic:
         self._way: Way | None = None
         self._channels: Channels | None = None  # the way for gRPC
         self._candidate: Candidate | None = None  # where the way leads
+        self._epoch: tuple[str, str] | None = None  # (candidate's revision, epoch) of which is counted
         self._timer: asyncio.TimerHandle | None = None
         self._watch = Watch(app.settings.traffic_dir, self.apply, self._refused)
         app.metrics.gauges["modelserver_traffic_generation"] = 0
@@ -40,11 +42,12 @@ class Traffic:
             self._look()
 
     def apply(self, document: Document) -> None:
-        """From now on `document` holds; counts begin anew."""
+        """From now on `document` holds; counts begin anew, unless it tells the same epoch of the same candidate."""
         app, candidate = self.app, document.candidate
         splits = candidate is not None and document.stable == app.settings.revision
         self._lead(candidate if splits else None)
-        app.counts = Counts(document.generation, time.monotonic())
+        epoch = (candidate.revision, document.epoch) if candidate is not None and document.epoch else None
+        app.counts = self._counts(document.generation, epoch)
         app.splitter = None
         if candidate is not None:
             splitter = Splitter(app, self._workers, document, app.counts, self._way)
@@ -55,6 +58,13 @@ class Traffic:
             app.splitter = splitter
         app.metrics.gauges["modelserver_traffic_generation"] = document.generation
         log.info("traffic: generation %d, %s", document.generation, _part(document, splits))
+
+    def _counts(self, generation: int, epoch: tuple[str, str] | None) -> Counts:
+        former, same = self.app.counts, epoch is not None and epoch == self._epoch
+        self._epoch = epoch
+        if former is None or not same:
+            return Counts(generation, time.monotonic())
+        return replace(former, generation=generation)
 
     def _lead(self, candidate: Candidate | None) -> None:
         """Have connections to this candidate, and to no other. Those to the same one are kept."""

@@ -191,3 +191,18 @@ def test_pipelined_requests_are_answered_in_order(pair: Fleet) -> None:
     assert Counter(answer.headers["x-modelway-revision"] for answer in answers) == {STABLE: 20, CANDIDATE: 20}
     firsts = [json.loads(answer.body)["outputs"][0]["data"][0] for answer in answers]
     assert firsts == pytest.approx([n * 0.1 for n in range(40)])
+
+
+def test_counts_go_on_within_an_epoch_and_begin_anew_with_the_next(pair: Fleet) -> None:
+    pair.apply(weight=50, epoch="abc.1")
+    client = Client(pair.stable)
+    for _ in range(20):
+        client.revision()
+    pair.apply(weight=0, epoch="abc.1")
+    for _ in range(10):
+        client.revision()
+    told = state(pair.stable)
+    assert (told["own"]["requests"], told["forwarded"]["requests"]) == (20, 10)
+    assert state(pair.candidate)["own"]["requests"] == 10
+    pair.apply(weight=0, epoch="abc.2")
+    assert state(pair.stable)["own"]["requests"] == 0
