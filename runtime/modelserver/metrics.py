@@ -53,7 +53,7 @@ METRICS: dict[str, Metric] = {
         Metric("modelserver_model_info", "gauge", "Always 1; the labels tell what is served and how."),
         Metric("modelserver_model_load_seconds", "gauge", "Time to import ONNX Runtime and load the model."),
         Metric("modelserver_model_warmup_seconds", "gauge", "Time that the warm-up requests took."),
-        Metric("modelserver_model_run_seconds", "gauge", "Median time of one bare run, probed at start."),
+        Metric("modelserver_model_run_seconds", "gauge", "One bare run, undisturbed, as measured at start."),
         Metric("modelserver_spans_total", "counter", "Spans for the collector of traces, by what became of them."),
         Metric("modelserver_session_info", "gauge", "Always 1; the labels tell what ONNX Runtime was given."),
         Metric("modelserver_threads", "gauge", "Threads that ONNX Runtime may use for one run."),

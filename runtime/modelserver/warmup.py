@@ -10,12 +10,12 @@ import orjson
 from modelserver import bfloat16
 from modelserver.core import Core
 from modelserver.errors import ModelFailed, RequestError
+from modelserver.execution.timing import clock_of, shortest
 from modelserver.inference import Array
 from modelserver.protocol.json_values import jsonable
+from modelserver.session import Session
 from modelserver.tensors import Signature, TensorSpec
 
-PROBE_RUNS = 7
-PROBE_SECONDS = 0.05
 # What the open dimensions after the first are filled with, in turn: convolutions can't take pictures of 1×1.
 OPEN_SIZES = (1, 8, 32, 224, 512)
 # What the elements are, in turn: scales and steps can't be 0.
@@ -24,7 +24,7 @@ FILLS = (0, 1)
 
 @dataclass(frozen=True, slots=True)
 class Warmth:
-    """`seconds` spent; median `run_seconds` of `session.run`, None where no synthetic request could be made.
+    """`seconds` spent; `run_seconds` of `session.run`, undisturbed, None where no synthetic request could be made.
 
     `sample`: inputs of one row that the model answers.
     """
@@ -88,19 +88,14 @@ def warm_up(core: Core, requests: int) -> Warmth:
         except RequestError as refused:
             problem = refused
             continue
-        return Warmth(perf_counter() - started, _probe(core, inputs), sample=inputs)
+        spent = perf_counter() - started
+        return Warmth(spent, _run_seconds(core.session, inputs), sample=inputs)
     # Whole numbers may be axes, sizes or positions (Reshape, Slice, Unsqueeze, …), for which neither 0 nor 1 need do.
     if not open_sizes and not any("INT" in spec.datatype.name for spec in signature.required):
         raise ModelFailed(f"The model loads, but does not answer a request of zeros: {problem}")
     return Warmth(perf_counter() - started, None, f"no synthetic request fits the model: {problem}")
 
 
-def _probe(core: Core, inputs: dict[str, Array]) -> float:
-    """Median seconds of `session.run`, from at most PROBE_RUNS runs in about PROBE_SECONDS."""
-    times: list[float] = []
-    began = perf_counter()
-    while len(times) < PROBE_RUNS and perf_counter() - began < PROBE_SECONDS:
-        start = perf_counter()
-        core.session.run(inputs, None)
-        times.append(perf_counter() - start)
-    return sorted(times)[len(times) // 2]
+def _run_seconds(session: Session, inputs: dict[str, Array]) -> float:
+    [seconds] = shortest(clock_of(session), lambda: session.run(inputs, None))
+    return seconds

@@ -1,14 +1,13 @@
 """Is each row of a batch answered as if it were alone? Tried at start, with numbers that would show it if not."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from time import perf_counter
 
 import numpy as np
 
 from modelserver.errors import RequestError
 from modelserver.execution.joining import joined, parted
+from modelserver.execution.timing import clock_of, first_below, shortest
 from modelserver.inference import Answer, Array, Inference, Outputs
 from modelserver.session import Session
 from modelserver.tensors import Signature, TensorSpec
@@ -19,8 +18,6 @@ TRIAL = ((1, 0.3), (2, 3.0), (1, 1.0), (4, 0.1))
 # Not bit for bit: ONNX Runtime takes another kernel for one row than for many, which adds in another order. Per
 # element, relative to the largest of the request's answer: about a hundred units in the last place.
 TOLERANCE = {"FP16": 2e-2, "FP32": 2e-5, "FP64": 1e-12}
-TIMED_RUNS = 5
-TIMED_SECONDS = 0.05
 LONGEST_RUN_SECONDS = 0.1  # the trial takes about twenty runs; nobody shall wait for it longer than 2 s at start
 # A model that squares its first axis takes 500 times as long for the trial's eight rows: two are tried before.
 PAIR_AT_MOST, SLACK_SECONDS = 3.0, 0.01
@@ -47,19 +44,27 @@ def axis_open(signature: Signature) -> str | None:
     return None
 
 
-def prove(session: Session, sample: dict[str, Array] | None, run_seconds: float | None) -> Proof:
-    """`sample` are inputs that the model answers, None if there are none; `run_seconds` is what that takes."""
+def prove(
+    session: Session, sample: dict[str, Array] | None, run_seconds: float | None, quota: float | None = None
+) -> Proof:
+    """`sample` are inputs that the model answers, None if there are none; `run_seconds` is what that takes.
+
+    A `quota` of less than one CPU makes each second of CPU a longer one to wait for.
+    """
     if closed := axis_open(session.signature):
         return Proof(False, closed)
     if sample is None or run_seconds is None:
         return Proof(False, "no synthetic request is known to work")
-    if run_seconds > LONGEST_RUN_SECONDS:
-        return Proof(False, f"one run takes {run_seconds:.1f} s, too long to try batches at start")
+    waited = run_seconds / min(1.0, quota or 1.0)
+    if waited > LONGEST_RUN_SECONDS:
+        return Proof(False, f"one run takes {waited:.1f} s, too long to try batches at start")
     requests = _requests(session.signature, sample)
     rows = [rows for rows, _ in TRIAL]
+    clock = clock_of(session)
     try:
-        pair = _first_seconds(lambda: session.run(joined([requests[0], requests[2]]), None))
-        if pair > run_seconds * PAIR_AT_MOST + SLACK_SECONDS:
+        bearable = run_seconds * PAIR_AT_MOST + SLACK_SECONDS
+        pair = first_below(clock, bearable, lambda: session.run(joined([requests[0], requests[2]]), None))
+        if pair > bearable:
             return Proof(False, f"two rows take {pair / run_seconds:.0f} times as long as one")
         together = session.run(joined(requests), None)
         shares = parted(together, rows)
@@ -69,8 +74,11 @@ def prove(session: Session, sample: dict[str, Array] | None, run_seconds: float 
     for apart, share in zip(alone, shares, strict=True):
         if different := _different(apart, share):
             return Proof(False, f"output '{different}' of a row depends on the rows beside it")
-    single = _seconds(lambda: session.run(requests[0].inputs, None))
-    batched = _seconds(lambda: session.run(joined(requests), None))
+    single, batched = shortest(
+        clock,
+        lambda: session.run(requests[0].inputs, None),
+        lambda: session.run(joined(requests), None),
+    )
     return Proof(True, "", single, batched / sum(rows))
 
 
@@ -119,20 +127,3 @@ def _different(alone: Outputs, share: Outputs) -> str | None:
         if not np.allclose(got, expected, rtol=0, atol=tolerance * largest, equal_nan=True):
             return spec.name
     return None
-
-
-def _first_seconds(run: Callable[[], object]) -> float:
-    start = perf_counter()
-    run()
-    return perf_counter() - start
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    """The shortest of a few: what disturbs only makes longer."""
-    times: list[float] = []
-    began = perf_counter()
-    while len(times) < TIMED_RUNS and (not times or perf_counter() - began < TIMED_SECONDS):
-        start = perf_counter()
-        run()
-        times.append(perf_counter() - start)
-    return min(times)

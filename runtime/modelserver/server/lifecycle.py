@@ -79,18 +79,18 @@ def load(model: Path, name: str, settings: ServeSettings) -> Loaded:
     core = Core(name, settings.model_version, session.load(model, cpus, settings.threads, settings.providers))
     loaded = time.perf_counter()
     warmth = warmup.warm_up(core, settings.warmup_requests)
-    return Loaded(core, warmth, _choose(core, warmth, settings), loaded - started)
+    return Loaded(core, warmth, _choose(core, warmth, settings, cpus.quota), loaded - started)
 
 
-def _choose(core: "Core", warmth: "Warmth", settings: ServeSettings) -> "Choice":
-    """Where the model shall run."""
+def _choose(core: "Core", warmth: "Warmth", settings: ServeSettings, quota: float | None) -> "Choice":
+    """Where the model shall run under `quota` CPUs."""
     from modelserver.execution.choice import choose
     from modelserver.execution.proof import Proof, prove
 
     if settings.batching == "off" or settings.max_batch_size == 1 or settings.execution == "inline":
         proof = Proof(False, "batching is off")
     else:
-        proof = prove(core.session, warmth.sample, warmth.run_seconds)
+        proof = prove(core.session, warmth.sample, warmth.run_seconds, quota)
     return choose(settings.execution, settings.batching, warmth.run_seconds, proof)
 
 
