@@ -1,6 +1,6 @@
 """Writes what is generated from the code: ``python -m modelway.generate``; ``--check`` only compares.
 
-The CRD, the chart's copy of it, the reference for people, and the picture of an update's stages.
+The CRD, the chart's copy of it, the reference for people, the picture of an update's stages, and what Argo CD is told.
 ``tests/contract/`` fails when they drift.
 """
 
@@ -16,10 +16,16 @@ import yaml
 from modelway.api.crd import custom_resource_definition
 from modelway.api.reference import reference
 from modelway.decide import diagram
+from modelway.decide.verbs import VERBS
+from modelway.manifests import names
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 _HEADER: Final = "# Generated from operator/modelway/api/ by `make generate`; do not edit.\n"
+_ARGO_CD: Final = """\
+# Generated from the scripts beside it by `make generate`; do not edit. What it does: docs/gitops.md.
+# kubectl apply --server-side --field-manager=modelway-argocd -n argocd -f gitops/argocd/argocd-cm.yaml
+"""
 _KEEP: Final = """  {{- if .Values.crds.keep }}
   annotations:
     helm.sh/resource-policy: keep
@@ -36,7 +42,21 @@ def generated() -> dict[str, str]:
         "helm/modelway/templates/crds.yaml": _template(text),
         "docs/reference/modeldeployment.md": reference(definition),
         "docs/reference/stages.md": diagram.page(),
+        "gitops/argocd/argocd-cm.yaml": _ARGO_CD + _argo_cd(),
     }
+
+
+def _argo_cd() -> str:
+    """The part of Argo CD's ConfigMap that is about ModelDeployments: their health, and an action for each verb."""
+    health, discovery, action = (
+        (ROOT / "gitops/argocd" / f"{script}.lua").read_text() for script in ("health", "discovery", "action")
+    )
+    definitions = [{"name": verb, "action.lua": action.replace("VERB", verb)} for verb in VERBS]
+    actions = yaml.dump({"discovery.lua": discovery, "definitions": definitions}, Dumper=_Blocks, sort_keys=False)
+    about = f"{names.GROUP}_{names.KIND}"
+    data = {f"resource.customizations.health.{about}": health, f"resource.customizations.actions.{about}": actions}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": data}
+    return yaml.dump(manifest, Dumper=_Blocks, sort_keys=False, width=160)
 
 
 def _yaml(manifest: dict[str, Any]) -> str:
@@ -49,6 +69,17 @@ class _Plain(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Nothing is an alias."""
         return True
+
+
+class _Blocks(_Plain):
+    """Scripts as blocks that people can read."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        """A text of several lines as a block."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Blocks.add_representer(str, _Blocks.represent_str)
 
 
 def _template(text: str) -> str:

@@ -70,6 +70,8 @@ def custom_resource_definition() -> dict[str, Any]:
 
 def _schema() -> dict[str, Any]:
     schema = structural(ModelDeployment)
+    # kstatus takes an object without a status for a settled one; this says that nobody has looked at it yet.
+    schema["properties"]["status"]["default"] = {"observedGeneration": -1}
     schema["properties"] = {
         "apiVersion": {"type": "string", "description": "The version of this schema."},
         "kind": {"type": "string", "description": "ModelDeployment."},

@@ -1,5 +1,5 @@
-"""The conditions, as kstatus reads them: Ready says whether the model answers, Reconciling that we are at work,
-Stalled that only a person can help. The last two are there only while they are True."""
+"""The conditions, as kstatus reads them: Ready says whether the model answers, Reconciling that the
+spec is not what serves yet, Stalled that only another spec or a retry helps. The last two are there only while True."""
 
 from __future__ import annotations
 

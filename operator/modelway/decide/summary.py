@@ -40,7 +40,7 @@ _STAGES: Final[dict[Stage, tuple[Phase, Phase, State, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told; ``stalled`` is why only a person can help, ``working`` that Modelway is still at it."""
+    """What is told; ``stalled`` is why only a person can help, ``working`` that the spec is not what serves yet."""
 
     phase: Phase
     message: str
@@ -86,7 +86,7 @@ def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble 
         available=_available(facts),
         progressing=Condition("Progressing", state_of_progress, why.reason if why and moving else reason, message),
         loaded=_loaded(situation, facts, target),
-        working=state_of_progress == "True",
+        working=state_of_progress == "True" or found is Stage.PAUSED,
         stalled=stalled,
     )
 

@@ -1,7 +1,8 @@
 """What a person asks for with the annotation ``modelway.io/action: <verb>@<revision hash>[:<anything>]``.
 
-Each value is read once: the status acknowledges it, so it need not be removed. What follows the colon makes the same
-verb a new value. A verb whose precondition does not hold changes nothing and says so.
+In place of the hash the revision's name will do, as ``status.rollout.target`` tells it: Argo CD's scripts can't cut
+a string. Each value is read once: the status acknowledges it, so it need not be removed. What follows the colon makes
+the same verb a new value. A verb whose precondition does not hold changes nothing and says so.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LONGEST: Final = 256
 ABORTED: Final = "Aborted"  # the reason of a failure
 HELD_BY_PERSON: Final = "A person paused it; resume it to go on."
 
-_ACTION: Final = re.compile(r"^([a-z-]{1,32})@([0-9a-f]{10})(:[\x20-\x7e]{0,200})?$")
+_ACTION: Final = re.compile(r"^([a-z-]{1,32})@((?:[a-z0-9.-]{1,63}-)?[0-9a-f]{10})(:[\x20-\x7e]{0,200})?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def obey(resource: Resource, subject: Subject, now: datetime) -> Obeyed:
     if found is None or found[1] not in _VERBS:
         known = ", ".join(_VERBS)
         return replace(ignored, message=f"It is not <verb>@<revision hash>, where the verb is one of {known}.")
-    if found[2] != subject.hash:
+    if found[2] not in (subject.hash, names.revision(resource.name, subject.hash)):
         text = f"It is about revision {found[2]}, but the spec asks for {subject.hash} now."
         return replace(ignored, message=text)
     return _VERBS[found[1]](subject, ignored, now)
