@@ -3,8 +3,8 @@
     python examples/digits/clients.py | kubectl apply -f -      # needs scikit-learn
     kubectl logs deployment/clients --tail 1
 
-A rollout can judge only what is asked: these are the users of docs/rollouts.md. Every five seconds a line tells how many
-requests were sent, how many failed, and which versions answered.
+A rollout can judge only what is asked: these are the users of docs/rollouts.md. Every five seconds a line tells how
+many requests were sent, how many failed, and which versions answered.
 """
 
 import argparse

@@ -33,7 +33,8 @@ class Seen:
 
     @property
     def status(self) -> Document:
-        return self.resource.get("status") or {}
+        status = self.resource.get("status") or {}
+        return status if status.get("phase") else {}  # the CRD's default only says that nobody has looked yet
 
     @property
     def rollout(self) -> Document:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from modelway.cli.seen import Document, Seen
 from modelway.manifests.timestamps import parsed
 
 from .table import Table
 
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60))
+LONGEST: Final = 72  # of a message: `why` has all of it
+_UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60))
 
 
 def listing(documents: Iterable[Document], now: datetime) -> Table:
@@ -35,8 +37,12 @@ def _row(seen: Seen, now: datetime) -> tuple[str, ...]:
         step,
         f"{stable.get('ready', 0)}/{stable.get('replicas', 0)}",
         age(parsed(seen.resource["metadata"].get("creationTimestamp")), now),
-        str(rollout.get("message", "")),
+        _shortened(str(rollout.get("message", ""))),
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _called(told: Document) -> str:
@@ -46,7 +52,7 @@ def _called(told: Document) -> str:
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """How long ago, in the largest unit that has two of them: 90s, 5m, 3h, 2d."""
+    """How long ago, in the largest unit of which it is at least two: 90s, 5m, 3h, 2d."""
     if since is None:
         return "-"
     seconds = max(0, int((now - since).total_seconds()))

@@ -15,15 +15,17 @@ def waits(seen: Seen) -> str:
         return "The operator has not looked at the latest change yet."
     stalled = seen.condition("Stalled")
     if stalled:
-        return f"{stalled.get('reason')}: {stalled.get('message')}"
+        return str(stalled.get("message"))
     if seen.rollout.get("held"):
-        return f"A person has to decide. {seen.rollout['held']}"
+        return f"A person has to decide. {_sentence(str(seen.rollout['held']))}"
     now = next((step for step in steps(seen) if step.state == "now"), None)
     open_checks = [each["message"] for each in seen.rollout.get("evidence") or () if each["state"] == "Inconclusive"]
     if now and now.ends_at:
         return " ".join([f"Step {now.number} lasts until {now.ends_at}.", *map(_sentence, open_checks)])
     if now and "person" in now.what:
         return "A person has to promote it."
+    if now:
+        return f"Step {now.number} is over as soon as every pod that it concerns is ready and knows of it."
     progressing = seen.condition("Progressing")
     if progressing.get("status") == "True" or seen.status.get("phase") in ("Paused", "Pending", "Degraded"):
         return str(progressing.get("message") or seen.rollout.get("message", ""))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from modelway.api.analysis import SHADOW_METRICS
+from modelway.api.analysis import LATENCY_METRICS, SHADOW_METRICS
 from modelway.api.crd import custom_resource_definition
 from modelway.api.field import CEL, amount, seconds
 
@@ -71,6 +71,9 @@ RULES: Final[Mapping[str, _Holds]] = {
     "a check needs either": _one_of("metric", "prometheus"),
     "a check needs a limit": lambda self: bool({"min", "max", "maxRatioToStable"} & set(self)),
     "maxRatioToStable needs a metric": _implies("maxRatioToStable", lambda self: self.get("metric") in _RATIOS),
+    "maxRatioToStable of a latency": lambda self: (
+        self.get("metric") not in LATENCY_METRICS or self.get("maxRatioToStable", 1.1) >= 1.1
+    ),
     "autoscaling on CPU needs": _cpu_requested,
     "traffic.headers and traffic.sticky": _directed_to_a_canary,
     "set either replicas, or min and max": _implies("max", lambda self: self.get("replicas", 1) == 1),

@@ -54,7 +54,8 @@ def spec_of(document: Document) -> Spec | None:
 def steps(seen: Seen) -> tuple[StepLine, ...]:
     """The way of the candidate; none where nothing is under way or nothing goes in steps."""
     spec = spec_of(seen.spec)
-    if spec is None or not seen.status.get("candidate") or not seen.status.get("stable"):
+    under_way = seen.status.get("candidate") and seen.status.get("stable") and not seen.condition("Stalled")
+    if spec is None or not under_way:
         return ()
     now = int(seen.rollout.get("step") or 0)
     ends_at = str(seen.rollout.get("stepEndsAt", ""))

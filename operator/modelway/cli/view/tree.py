@@ -37,7 +37,8 @@ def _parts(picture: Picture) -> Iterator[Branch]:
     if picture.last_action:
         yield Branch(f"last action: {picture.last_action}", Tone.QUIET)
     if picture.waits:
-        yield Branch(f"waits: {picture.waits}", Tone.WAITING)
+        failed = picture.phase == "Failed"
+        yield Branch(f"{'stalled' if failed else 'waits'}: {picture.waits}", Tone.BAD if failed else Tone.WAITING)
     elif picture.message:
         yield Branch(picture.message)
     if picture.next:
