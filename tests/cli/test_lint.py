@@ -83,7 +83,7 @@ DOUBTFUL = [
         "shadowAgreement without samples",
         CANARY
         + "    steps:\n    - shadow: {}\n    analysis:\n      checks:\n      - {metric: shadowAgreement, min: 0.9}\n",
-        "digits.yaml:12: warning: spec.rollout.analysis.checks[0]: shadowAgreement without minSamples passes when",
+        "digits.yaml:13: warning: spec.rollout.analysis.checks[0]: shadowAgreement without minSamples passes when",
     ),
     (
         "a weight that nobody watches",
