@@ -51,7 +51,7 @@ class Subject:
             "strategy": "Canary",
             "steps": STEPS,
             "analysis": {"interval": "1s", "checks": CHECKS},
-            "progressDeadline": "90s",
+            "progressDeadline": "5m",  # several nodes may hang or be drained one after the other
         } | rollout
         source = {"uri": f"http://bad/{model}.onnx?{self.serial}"} if model != "1" else {}
         env = {"pod": {"env": [{"name": "SERIAL", "value": str(self.serial)}]}}
@@ -114,7 +114,7 @@ class Subject:
 
         try:
             wait_until(
-                over, 180, lambda: f"{self.name} came to no end: {self.namespace.status(self.name)}", interval=0.5
+                over, 420, lambda: f"{self.name} came to no end: {self.namespace.status(self.name)}", interval=0.5
             )
         except AssertionError as error:
             return str(error)
