@@ -48,7 +48,7 @@ def get(
 
 
 async def _watch(where: Where, name: str) -> None:
-    with show.Screen() as screen:
+    with show.Screen(show.console()) as screen:
         async with connected(where) as api:
 
             async def draw() -> None:

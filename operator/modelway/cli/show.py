@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 import yaml
 from pydantic.alias_generators import to_camel
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
@@ -98,8 +98,8 @@ def _grow(tree: Tree, below: Iterable[Branch]) -> None:
 class Screen:
     """A tree that is drawn anew only when it is another one. In a pipe each is printed after the one before."""
 
-    def __init__(self) -> None:
-        self._console = console()
+    def __init__(self, to: Console) -> None:
+        self._console = to
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._shown: Branch | None = None
 
@@ -118,7 +118,7 @@ class Screen:
             return
         self._shown = branch
         if self._console.is_terminal:
-            drawn: RenderableType = Group(_rich(branch))
-            self._live.update(drawn, refresh=True)
+            self._live.update(_rich(branch), refresh=True)
         else:
-            print("\n".join(plain(branch)), end="\n\n", flush=True)
+            self._console.file.write("\n".join(plain(branch)) + "\n\n")
+            self._console.file.flush()
