@@ -2,6 +2,7 @@
 
 The rooms, top to bottom; each imports only from those below it (import-linter holds it to that):
 
+- ``cli``         ``modelway …`` and ``kubectl modelway …``; beside the operator's process, never in it
 - ``handlers``    the watches that keep the store and put keys on the queue; the only file that imports kopf
 - ``reconcile``   observe → decide → act for one object: the file to read first
 - ``cluster``     the only room that talks to Kubernetes: observe reads a ``World``, act executes a ``Plan``
