@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import random
+import signal
 import statistics
 import sys
 import time
@@ -19,6 +21,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.rollouts.confirmations import Confirmations
+from bench.rollouts.faults import mend
 from bench.rollouts.models import files
 from bench.rollouts.outcomes import OUTCOMES, Outcome
 from bench.rollouts.run import Result, Subject
@@ -42,9 +45,16 @@ def main() -> None:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=130)
     cluster.kubectl("create", "namespace", NAMESPACE)
     namespace = Namespace(cluster, NAMESPACE)
+
+    def broken_off(*_: object) -> None:
+        mend(cluster)
+        os._exit(143)  # the rollouts' threads would go on
+
+    signal.signal(signal.SIGTERM, broken_off)
     try:
         sys.exit(run(namespace, arguments))
     finally:
+        mend(cluster)
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from e2e.cluster import Cluster
 from e2e.cluster.commands import CommandFailed
 from e2e.steps import SYSTEM, Namespace
 
@@ -29,10 +30,7 @@ def kill_the_leader(namespace: Namespace) -> None:
 
 def silence_a_kubelet() -> None:
     """A node's kubelet hangs for half a minute: its pods go on, but nothing starts, stops or is refreshed there."""
-    commands = {
-        int(path.parent.name): path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _alive(path)
-    }
-    kubelets = [number for number, command in commands.items() if b"\0kubelet\0" in command]
+    kubelets = _kubelets()
     if not kubelets:
         return
     with _one_at_a_time:
@@ -63,13 +61,6 @@ def _command(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def _alive(path: Path) -> bool:
-    try:
-        return bool(path.read_bytes())
-    except OSError:
-        return False
 
 
 def drain_a_node(namespace: Namespace) -> None:
