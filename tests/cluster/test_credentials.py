@@ -87,3 +87,20 @@ def test_inline_authority_that_is_no_certificate_is_refused(tmp_path: Path) -> N
     }
     with pytest.raises(OSError):
         find(kubeconfig(tmp_path, {}, cluster))
+
+
+def test_several_kubeconfigs_are_one_and_the_first_entry_of_a_name_counts(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "token").write_text(f"of {folder.name}")
+    first = kubeconfig(folders[0], {"tokenFile": "token"})["KUBECONFIG"]
+    second = Path(kubeconfig(folders[1], {"token": "never asked"})["KUBECONFIG"])
+    more = yaml.safe_load(second.read_text())
+    more["contexts"].append({"name": "there", "context": {"cluster": "c", "user": "v"}})
+    more["users"].append({"name": "v", "user": {"tokenFile": "token"}})
+    second.write_text(yaml.safe_dump(more))
+    environ = {"KUBECONFIG": f"{first}:{second}:{tmp_path / 'nowhere'}"}
+    assert find(environ).token() == "of a"
+    assert find(environ, context="there").token() == "of b"
+    assert find(environ, kubeconfig=str(second)).token() == "never asked"
