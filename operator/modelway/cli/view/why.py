@@ -14,8 +14,7 @@ _PROMOTE: Final = (
     " `modelway abort {name}` returns all traffic to the stable revision."
 )
 _RETRY: Final = (
-    "Change the spec, or `modelway undo {name}` to return it to what serves; `modelway retry {name}` tries the same"
-    " revision again."
+    "`modelway undo {name}` returns the spec to what serves, `modelway retry {name}` tries the same revision again."
 )
 _NOTHING: Final = "Nothing needs to be done."
 
