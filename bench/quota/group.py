@@ -66,5 +66,13 @@ def throttled_share(before: str, after: str) -> float:
     return (last.get("nr_throttled", 0) - first.get("nr_throttled", 0)) / periods if periods else 0.0
 
 
+def cpu_seconds(text: str) -> float:
+    """A group's CPU time since it was made, from v2's cpu.stat, or from v1's with cpuacct.usage (a number) behind."""
+    counts = _counts(text)
+    return counts["usage_usec"] / 1e6 if "usage_usec" in counts else counts[""] / 1e9
+
+
 def _counts(stat: str) -> dict[str, int]:
-    return {name: int(value) for name, value in (line.split() for line in stat.splitlines())}
+    """Named counters; a line that is a number alone has the name ""."""
+    lines = (line.rpartition(" ") for line in stat.splitlines())
+    return {name: int(value) for name, _, value in lines}

@@ -52,6 +52,16 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """Names of `settings`, callers at a time, `seconds` of one server's load in one round, and rounds."""
+
+    settings: tuple[str, ...]
+    connections: int
+    seconds: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """A model's file, the name it is served by, the file that holds the request, callers at a time and seconds."""
 
@@ -86,7 +96,7 @@ def measured(load: Load, settings: dict[str, str], quota: float) -> Measured:
 
 def _answered(port: int, load: Load) -> dict[str, float]:
     """What the clients' process says."""
-    words = (str(port), str(load.connections), str(load.seconds), str(load.sent))
+    words = (f"127.0.0.1:{port}", str(load.connections), str(load.seconds), str(load.sent))
     told: dict[str, float] = json.loads(project("bench.quota.load", *words))
     return told
 
@@ -94,7 +104,12 @@ def _answered(port: int, load: Load) -> dict[str, float]:
 def _execution(port: int) -> str:
     """Where the server chose to run the model."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        found = re.search(r'execution="(\w+)"', answer.read().decode())
+        return execution_told(answer.read().decode())
+
+
+def execution_told(metrics: str) -> str:
+    """The mode in a server's metrics."""
+    found = re.search(r'execution="(\w+)"', metrics)
     return found[1] if found else "?"
 
 

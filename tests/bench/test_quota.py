@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.quota import pods
 from bench.quota.__main__ import lines
-from bench.quota.group import NoQuota, folder, limited, throttled_share
-from bench.quota.serving import Measured, into
+from bench.quota.group import NoQuota, cpu_seconds, folder, limited, throttled_share
+from bench.quota.serving import SETTINGS, Measured, into
 from tests.runtime.processes import environment
 
 SAID = "from modelserver.threads import available; cpus = available(); print(cpus.quota, cpus.threads, cpus.spinning)"
@@ -18,6 +19,30 @@ def test_throttling_is_a_share_of_the_periods() -> None:
     before, after = "nr_periods 10\nnr_throttled 4\nthrottled_time 1", "nr_periods 30\nnr_throttled 9\nthrottled_time 2"
     assert throttled_share(before, after) == 0.25
     assert throttled_share(after, after) == 0
+
+
+@pytest.mark.parametrize(
+    ("counters", "seconds"),
+    [
+        ("usage_usec 2500000\nuser_usec 2000000\nnr_periods 3", 2.5),
+        ("nr_periods 3\nnr_throttled 1\nthrottled_time 7\n2500000000", 2.5),
+    ],
+    ids=["v2", "v1"],
+)
+def test_cpu_time_is_read_from_both_versions_of_groups(counters: str, seconds: float) -> None:
+    assert cpu_seconds(counters) == seconds
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_pod_is_the_operators_but_for_what_is_set_by_hand(setting: str) -> None:
+    default = pods.server_pod("default", {}, "image", "http://store/tiny.onnx", "tiny", 0.5)
+    pod = pods.server_pod(setting, SETTINGS[setting], "image", "http://store/tiny.onnx", "tiny", 0.5)
+    assert pod["metadata"]["name"] == f"tiny-500m-{setting}"
+    [server], [usual] = pod["spec"]["containers"], default["spec"]["containers"]
+    assert server["resources"] == {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "500m"}}
+    given, before = ({one["name"]: one.get("value") for one in of["env"]} for of in (server, usual))
+    assert given == before | SETTINGS[setting]
+    assert {**server, "env": []} == {**usual, "env": []}
 
 
 def test_the_default_is_told_as_a_share_of_the_best() -> None:
