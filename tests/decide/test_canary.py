@@ -246,9 +246,11 @@ def test_blue_green_is_looked_at_before_it_serves() -> None:
     assert selector["modelway.io/revision"] == cluster.candidate
     assert cluster.deployments[cluster.candidate] == 2
     cluster.act("promote")
-    step(cluster)
-    step(cluster)
+    cluster.look()
     assert len(cluster.switches) == 1
+    selector = cluster.children[Kind.SERVICE, "digits-preview"].body["spec"]["selector"]
+    assert selector["modelway.io/revision"] == cluster.serving
+    cluster.run_controllers()
     cluster.wait(20)
     cluster.look()
     assert len(cluster.deployments) == 2
@@ -265,6 +267,7 @@ def test_one_that_crashes_again_and_again_is_rolled_back_whatever_it_answers_in_
     victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
     crashed = ContainerState("server", False, True, 3, exit_code=137, exit_reason="OOMKilled")
     cluster.pods[victim.name] = replace(victim, containers=(victim.containers[0], crashed))
+    cluster.wait(1)
     cluster.look()
     assert "crashed 3 times" in cluster.resource.status["rollout"]["message"]
     assert cluster.document.get("weight", 0) == 0

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 Path = tuple[str, ...]
-Owners = dict[str, set[Path]]  # field manager -> the fields that it owns
+Owners = dict[str, frozenset[Path]]  # field manager -> the fields that it owns
 
 LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "containers": ("name",),
@@ -53,7 +53,7 @@ def put(target: Any, path: Path, value: Any) -> None:
         if step.startswith("k:"):
             target = _item(target, json.loads(step[2:]))
         elif last:
-            target[step] = copy.deepcopy(value)
+            target[step] = copy.deepcopy(value) if isinstance(value, (dict, list)) else value
         else:
             below: Any = [] if path[index + 1].startswith("k:") else {}
             if not isinstance(target.get(step), type(below)):
@@ -77,7 +77,7 @@ def drop(target: Any, path: Path) -> None:
         item = next((i for i in target if all(i.get(n) == v for n, v in key.items())), None)
         if item is not None and rest:
             drop(item, rest)
-            if set(item) <= set(key):
+            if rest[0] in key and set(item) <= set(key):  # nobody holds its key any more
                 target.remove(item)
     elif not rest:
         target.pop(step, None)
@@ -89,23 +89,44 @@ def drop(target: Any, path: Path) -> None:
 
 def apply(live: dict[str, Any], owners: Owners, manager: str, manifest: Mapping[str, Any], force: bool) -> None:
     """Applies in place; raises ``Conflict`` and changes nothing if somebody else's field would change."""
-    sent, held = fields(manifest), fields(live)
+    merge(live, fields(live), owners, manager, fields(manifest), force)
+
+
+def merge(
+    live: dict[str, Any],
+    held: Mapping[Path, Any],
+    owners: Owners,
+    manager: str,
+    sent: Mapping[Path, Any],
+    force: bool,
+) -> None:
+    """The same with the fields that are held and sent at hand."""
     for path, value in sent.items():
+        if held.get(path) == value or force:
+            continue
         others = [name for name, owned in owners.items() if name != manager and path in owned]
-        if others and held.get(path) != value and not force:
+        if others:
             raise Conflict(f'conflict with "{others[0]}": {".".join(path)}')
-    for path in sorted(owners.get(manager, set()) - set(sent), key=_names_its_item):  # an item's key goes last
+    gone = owners.get(manager, frozenset()) - sent.keys()
+    for path in sorted(gone, key=_names_its_item):  # an item's key goes last
         if not any(path in owned for name, owned in owners.items() if name != manager):
             drop(live, path)
+    taken = set()
     for path, value in sent.items():
         if value == {} and any(other[: len(path)] == path for other in held):
             continue  # it is there, and not empty
-        if held.get(path) != value or path not in held:
-            for name, owned in owners.items():
-                if name != manager:
-                    owned.discard(path)
+        if path not in held or held[path] != value:
+            taken.add(path)
             put(live, path, value)
-    owners[manager] = set(sent)
+    disown(owners, taken, manager)
+    owners[manager] = frozenset(sent)
+
+
+def disown(owners: Owners, taken: Collection[Path], manager: str) -> None:
+    """These fields are another manager's from now on."""
+    for name, owned in owners.items():
+        if name != manager and not owned.isdisjoint(taken):
+            owners[name] = owned.difference(taken)
 
 
 def _names_its_item(path: Path) -> bool:

@@ -3,18 +3,18 @@ stop between any two of them. How a pod ends up is scripted by its model's URI."
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from tests.sim.api import FakeApi
 
 CONTROLLER = "kube-controller-manager"
 KUBELET = "kubelet"
+AUTOSCALER = "horizontal-pod-autoscaler"
 
 
 class Fate(StrEnum):
@@ -28,10 +28,12 @@ class Fate(StrEnum):
 
 @dataclass(slots=True)
 class Cluster:
-    """Deployments become pods, pods become ready or not. ``fates`` by model URI."""
+    """Deployments become pods, pods become ready or not, autoscalers keep within their bounds. ``fates`` by model URI,
+    ``loads`` by Deployment: the pods that its load needs."""
 
     api: FakeApi
     fates: dict[str, Fate] = field(default_factory=dict)
+    loads: dict[str, int] = field(default_factory=dict)
     born: int = 0
 
     def steps(self) -> list[Callable[[], None]]:
@@ -43,23 +45,49 @@ class Cluster:
         for deployment in self.api.all("Deployment"):
             meta = deployment["metadata"]
             pods = by_owner.get(meta["uid"], [])
+            alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
             wanted = deployment["spec"]["replicas"]
-            if len(pods) < wanted:
+            if len(alive) < wanted:
                 found.append(partial(self._bear, deployment))
-            if len(pods) > wanted:
-                victim = sorted(pods, key=lambda p: (_ready(p), p["metadata"]["name"]))[0]["metadata"]
+            if len(alive) > wanted:
+                victim = sorted(alive, key=lambda p: (_ready(p), p["metadata"]["name"]))[0]["metadata"]
                 found.append(partial(self.api.delete, "Pod", victim["namespace"], victim["name"]))
             for pod in pods:
-                if change := self._next(pod):
-                    found.append(partial(self._kubelet, pod["metadata"], change))
-            status = self._status(deployment, pods)
+                found += self._of_pod(pod)
+            status = self._status(deployment, alive)
             if status != deployment.get("status"):
-                found.append(partial(self._report, meta, status))
+                found.append(partial(self.api.report, "Deployment", meta["namespace"], meta["name"], status))
+        return [*found, *self._autoscalers()]
+
+    def _of_pod(self, pod: dict[str, Any]) -> list[Callable[[], None]]:
+        meta = pod["metadata"]
+        if "deletionTimestamp" in meta:
+            return [partial(self.api.delete, "Pod", meta["namespace"], meta["name"])]
+        status = self._next(pod)
+        return [partial(self.api.report, "Pod", meta["namespace"], meta["name"], status)] if status else []
+
+    def _autoscalers(self) -> list[Callable[[], None]]:
+        found = []
+        for scaler in self.api.all("HorizontalPodAutoscaler"):
+            meta, spec = scaler["metadata"], scaler["spec"]
+            deployment = self.api.get("Deployment", meta["namespace"], meta["name"])
+            if deployment is None:
+                continue
+            asked = self.loads.get(meta["name"], deployment["spec"]["replicas"])
+            bounded = min(max(asked, spec["minReplicas"]), spec["maxReplicas"])
+            if bounded != deployment["spec"]["replicas"]:
+                found.append(partial(self.scale, meta, bounded))
         return found
+
+    def scale(self, meta: dict[str, Any], replicas: int) -> None:
+        """The autoscaler writes the number of pods."""
+        self.api.update(
+            "Deployment", meta["namespace"], meta["name"], AUTOSCALER, lambda d: d["spec"].update(replicas=replicas)
+        )
 
     def _bear(self, deployment: dict[str, Any]) -> None:
         self.born += 1
-        meta, template = deployment["metadata"], copy.deepcopy(deployment["spec"]["template"])
+        meta, template = deployment["metadata"], deployment["spec"]["template"]
         owner = {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -81,21 +109,35 @@ class Cluster:
         }
         self.api.create(pod, CONTROLLER)
 
+    # What happens to pods by nobody's doing.
+
+    def unready(self, pod: dict[str, Any]) -> None:
+        """Its server does not answer for a while; it becomes ready again by itself."""
+        meta, status = pod["metadata"], _at(self.fate(pod), 1, self._moment())
+        self.api.report("Pod", meta["namespace"], meta["name"], status)
+
+    def drain(self, pod: dict[str, Any]) -> None:
+        """It is told to go, and gone a while later."""
+        meta = pod["metadata"]
+        self.api.update(
+            "Pod",
+            meta["namespace"],
+            meta["name"],
+            KUBELET,
+            lambda obj: obj["metadata"].update(deletionTimestamp=self._moment()),
+        )
+
     def fate(self, pod: dict[str, Any]) -> Fate:
         """What shall become of a pod."""
-        environment = pod["spec"]["initContainers"][0]["env"]
-        uri = next(entry["value"] for entry in environment if entry["name"] == "MODELSERVER_MODEL_URI")
-        return self.fates.get(uri, Fate.SERVES)
+        return self.fates.get(uri(pod), Fate.SERVES)
 
     def _next(self, pod: dict[str, Any]) -> dict[str, Any] | None:
         """The pod's next status, or None when it stays as it is."""
-        path = PATHS[self.fate(pod)]
-        now = pod["status"].get("step", 0)
-        return path[now] | {"step": now + 1} if now < len(path) else None
+        fate, now = self.fate(pod), pod["status"].get("step", 0)
+        return _at(fate, now, self._moment()) if now < len(PATHS[fate]) else None
 
-    def _kubelet(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
-        filled = json.loads(json.dumps(status).replace("NOW", self.api.now().strftime("%Y-%m-%dT%H:%M:%SZ")))
-        self.api.update("Pod", meta["namespace"], meta["name"], KUBELET, lambda pod: pod.update(status=filled))
+    def _moment(self) -> str:
+        return self.api.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _status(self, deployment: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, Any]:
         ready = sum(_ready(pod) for pod in pods)
@@ -108,8 +150,18 @@ class Cluster:
         status = {name: count for name, count in counts.items() if count}
         return {"observedGeneration": deployment["metadata"]["generation"], **status}
 
-    def _report(self, meta: dict[str, Any], status: dict[str, Any]) -> None:
-        self.api.update("Deployment", meta["namespace"], meta["name"], CONTROLLER, lambda d: d.update(status=status))
+
+@lru_cache(1024)
+def _at(fate: Fate, index: int, moment: str) -> dict[str, Any]:
+    """A place on a fate's path, at that moment."""
+    filled: dict[str, Any] = json.loads(json.dumps(PATHS[fate][index]).replace("NOW", moment))
+    return filled | {"step": index + 1}
+
+
+def uri(pod: dict[str, Any]) -> str:
+    """The address of a pod's model."""
+    environment = pod["spec"]["initContainers"][0]["env"]
+    return str(next(entry["value"] for entry in environment if entry["name"] == "MODELSERVER_MODEL_URI"))
 
 
 def _ready(pod: dict[str, Any]) -> bool:

@@ -5,25 +5,42 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.sim.world import NAMESPACE, Violated, World
+from tests.sim.api import Written
+from tests.sim.decisions import RULES
+from tests.sim.deeds import Idempotent, front, ready_pods, rules
+from tests.sim.operator import Operator
+from tests.sim.view import View, asked_for
+from tests.sim.world import NAMESPACE, Decided, Violated, World
 
-REVISION = "modelway.io/revision"
-
-
-def ready_pods(world: World, revision: str) -> list[dict[str, Any]]:
-    """A revision's ready pods."""
-    return [
-        pod
-        for pod in world.api.all("Pod")
-        if pod["metadata"]["labels"].get(REVISION) == revision
-        and any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
-    ]
+__all__ = ["Serving", "Shares", "front", "ready_pods", "replicas_are_never_sent_beside_an_autoscaler", "watch"]
 
 
-def front(world: World, name: str = "digits") -> str:
-    """The revision that users reach."""
-    service = world.api.get("Service", NAMESPACE, name)
-    return str(service["spec"]["selector"][REVISION]) if service else ""
+def watch(world: World) -> World:
+    """From now on every decision and every write of this world is held against all the invariants."""
+    by_deed, idempotent = rules(), Idempotent()
+
+    def decided(world: World, decision: Decided) -> None:
+        view = View(*decision)
+        if view.seen.refusals or view.seen.resource.deleting or asked_for(view.seen.resource.spec) is None:
+            return
+        world.view = view
+        for rule in RULES:
+            for objection in rule(view, world.decide):
+                raise Violated(f"{rule.__name__}: {objection}")
+
+    def written(world: World, deed: Written) -> None:
+        for rule in by_deed if world.view else ():
+            if objection := rule(world, world.view, deed):
+                raise Violated(f"{type(rule).__name__}: {objection}")
+
+    def looked(world: World, operator: Operator) -> None:
+        if objection := idempotent(world, operator):
+            raise Violated(f"Idempotent: {objection}")
+
+    world.on_plan.append(decided)
+    world.on_write.append(written)
+    world.on_look.append(looked)
+    return world
 
 
 class Serving:

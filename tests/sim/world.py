@@ -5,7 +5,6 @@ Everything happens in one thread; what happens next, and what goes wrong, comes 
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,22 +15,17 @@ from typing import Any
 import orjson
 
 from modelway import metrics
-from modelway.cluster.act import Actor
 from modelway.cluster.client import OutcomeUnknown, Response, Unreachable
-from modelway.cluster.events import Recorder
-from modelway.cluster.records import Key
-from modelway.cluster.store import Change, Store
 from modelway.decide.plan import decide as real_decide
-from modelway.queue import Priority, Queue
-from modelway.reconcile import Decide, Reconciler
-from modelway.workers import Workers
+from modelway.reconcile import Decide
+from modelway.world import Plan
+from modelway.world import World as Seen
 from tests.sim.api import FakeApi, Written
 from tests.sim.controllers import Cluster
 from tests.sim.measuring import Pods
+from tests.sim.operator import RESYNC, Operator
 
 NAMESPACE = "models"
-IMAGE = "example/modelserver:1"
-RESYNC = 10_000.0  # rarer than in life, so that settling does not wait for it
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FAULTS = ("409", "410", "429", "500", "503", "unreachable", "lost before", "lost after")
 
@@ -44,52 +38,7 @@ class Violated(BaseException):
     """An invariant does not hold. Not an Exception: the workers survive those."""
 
 
-class Operator:
-    """One life of the operator's process: everything in it is lost at a crash."""
-
-    def __init__(self, world: World, decide: Decide) -> None:
-        self.world = world
-        self.store = Store()
-        self.queue: Queue[Key] = Queue(world.clock, lambda: 0.5)
-        self.recorder = Recorder(world.api, "sim", world.now)
-        actor = Actor(world.api, self.store)
-        world.pods.restart(lambda key: self.queue.add(key, Priority.CHANGE))
-        self.reconciler = Reconciler(self.store, actor, self.recorder, world.pods, IMAGE, world.now, decide)
-        self.workers = Workers(self.queue, self.reconciler, 1, RESYNC, lambda: 0.5)
-        self.streams = world.api.watch_all()
-        self.last: dict[str, tuple[str, dict[str, Any]]] = {}
-        while any(self.streams.values()):  # the workers start when the store is complete
-            self.deliver(next(kind for kind, stream in self.streams.items() if stream))
-
-    def deliver(self, kind: str, again: bool = False) -> None:
-        """The next event of a kind's watch, or the last one once more."""
-        word, obj = self.last[kind] if again else self.streams[kind].popleft()
-        self.last[kind] = (word, obj)
-        self.take(self.store.see(kind, None if word == "LISTED" else word, obj))
-
-    def take(self, change: Change | None) -> None:
-        if change:
-            self.queue.add(change.key, Priority.USER if change.urgent else Priority.CHANGE)
-
-    def relist(self) -> None:
-        """The watches start anew: what was under way is lost, then all is listed, and what vanished is swept."""
-        lost = list(self.streams)
-        self.streams = self.world.api.watch_all()
-        while any(self.streams.values()):
-            self.deliver(next(kind for kind, stream in self.streams.items() if stream))
-        for kind in lost:
-            uids = [obj["metadata"]["uid"] for obj in self.world.api.all(kind)]
-            for change in self.store.sweep(kind, uids, next(self.world.api.version)):
-                self.take(change)
-
-    async def work(self) -> bool:
-        """One look at one key, if any waits."""
-        taken = self.queue.take()
-        if taken is None:
-            return False
-        await self.workers.work(taken[0])
-        await self.recorder.flush()
-        return True
+Decided = tuple[Seen, Plan, datetime]
 
 
 @dataclass
@@ -104,17 +53,38 @@ class World:
     decide: Decide = real_decide
     seconds: float = 0.0
     crashes: int = 0
-    checks: list[Callable[[World], None]] = field(default_factory=list)
+    checks: list[Callable[[World], None]] = field(default_factory=list)  # after every step
+    on_plan: list[Callable[[World, Decided], None]] = field(default_factory=list)  # after every decision
+    on_write: list[Callable[[World, Written], None]] = field(default_factory=list)  # after every write of the operator
+    on_look: list[Callable[[World, Operator], None]] = field(default_factory=list)  # when a look is over
+    tell: Callable[[str], None] = lambda told: None
+    view: Any = None  # the latest decision, for those who check
 
     def __post_init__(self) -> None:
         self.api = FakeApi(self.now)
+        self._begin(Cluster(self.api), Pods(self.api))
+
+    def _begin(self, cluster: Cluster, pods: Pods) -> None:
         self.api.before = self._before
         self.api.after = self._after
-        self.cluster = Cluster(self.api)
-        self.pods = Pods(self.api)
+        self.cluster, self.pods = cluster, pods
+        self.pods.clock = self.clock
         self.seen = 0
         self.broken = metrics.INTERNAL_ERRORS._value.get()
-        self.operator = Operator(self, self.decide)
+        self.disturbed = False  # something got between the last decision and its being carried out
+        self.latest: Decided | None = None
+        self._steps: tuple[int, list[Callable[[], None]]] = (-1, [])
+        self.standby: Operator | None = None
+        self.operator = Operator(self, self._decide).lead()
+
+    def fork(self, **settings: Any) -> World:
+        """Another world that begins where this one is, with an operator that has just started."""
+        other = World(seconds=self.seconds, **settings)
+        other.api = self.api.fork(other.now)
+        cluster = Cluster(other.api, dict(self.cluster.fates), dict(self.cluster.loads), self.cluster.born)
+        mounts = self.pods
+        other._begin(cluster, Pods(other.api, dict(mounts.read), dict(mounts.looked), dict(mounts.since)))
+        return other
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
@@ -143,8 +113,12 @@ class World:
     def act(self, verb: str, name: str = "digits") -> None:
         """The user writes the annotation with a verb about the revision that comes up."""
         target = self.resource(name)["status"]["rollout"]["target"].rpartition("-")[2]
-        action = {"annotations": {"modelway.io/action": f"{verb}@{target}"}}
-        self.api.update("ModelDeployment", NAMESPACE, name, "kubectl", lambda obj: obj["metadata"].update(action))
+        self.annotate(f"{verb}@{target}", name)
+
+    def annotate(self, action: str, name: str = "digits") -> None:
+        """The user writes the annotation."""
+        action_ = {"annotations": {"modelway.io/action": action}}
+        self.api.update("ModelDeployment", NAMESPACE, name, "kubectl", lambda obj: obj["metadata"].update(action_))
 
     def resource(self, name: str = "digits") -> dict[str, Any]:
         found = self.api.get("ModelDeployment", NAMESPACE, name)
@@ -162,58 +136,108 @@ class World:
 
     def settle(self, within: float = 7200) -> None:
         """Lets everything happen until nothing is left but the safety resync."""
-        asyncio.run(self._settle(self.seconds + within))
-
-    async def _settle(self, end: float) -> None:
-        for _ in range(20_000):
-            if not await self._step() and not self._wait(end):
+        end = self.seconds + within
+        for _ in range(5_000):
+            if not self.step() and not self.wait(end):
                 return
         raise Violated("it never comes to rest")
 
-    async def _step(self) -> bool:
+    def step(self) -> bool:
+        """Something that can happen now happens; False if nothing can."""
         if self.relists and self.chance and self.chance.random() < 0.02:
             self.operator.relist()
         choices: list[Callable[[], Any]] = [
             partial(self.operator.deliver, kind) for kind, stream in self.operator.streams.items() if stream
         ]
-        choices += self.cluster.steps()
-        choices += self.pods.steps()
+        if self.standby:
+            choices += [partial(self.standby.deliver, kind) for kind, some in self.standby.streams.items() if some]
+        choices += self.others()
         if len(self.operator.queue):
             choices.append(self.operator.work)
         if not choices:
             return self.api.collect_garbage()
         chosen = self.chance.choice(choices) if self.chance else choices[0]
         try:
-            if asyncio.iscoroutine(result := chosen()):
-                await result
+            chosen()
         except Crash:
             self.crashes += 1
             self.restart()
         self._check()
         return True
 
-    def restart(self) -> None:
-        """A new process, with nothing but what the API server holds."""
-        self.operator = Operator(self, self.decide)
+    def others(self) -> list[Callable[[], None]]:
+        """What can happen that is not the operator's doing."""
+        if self._steps[0] != self.api.changes:
+            steps = self.cluster.steps()
+            if self.chance:
+                steps += [partial(self._collect, name) for name in self.api.garbage()[:1]]
+            self._steps = (self.api.changes, steps)
+        return [*self._steps[1], *self.pods.steps()]
 
-    def _wait(self, end: float) -> bool:
+    def _collect(self, name: tuple[str, str, str]) -> None:
+        if name in self.api.objects:
+            self.api.delete(*name)
+
+    def restart(self) -> None:
+        """A new process, with nothing but what the API server holds; or the standby, which is a little behind."""
+        self.operator.end()
+        if self.standby:
+            self.operator, self.standby = self.standby.lead(), None
+        else:
+            self.operator = Operator(self, self._decide).lead()
+
+    def stand_by(self) -> None:
+        """Another replica starts; it does not work as long as the first one lives."""
+        if self.standby:
+            self.standby.end()
+        self.standby = Operator(self, self._decide)
+
+    def wait(self, end: float) -> bool:
         """Moves the clock to the next timer; False at the end, or when only the resync is left."""
-        due = self.operator.queue.next_due()
+        timer, poll = self.operator.queue.next_due(), self.pods.next_poll()
+        due = min((moment for moment in (timer, poll) if moment is not None), default=None)
         if due is None or due > end:
             return False
-        self.seconds = max(self.seconds, due)
-        self.operator.queue.ring()
+        self.advance(due)
         return True
+
+    def advance(self, to: float) -> None:
+        """Time passes, and rings what is due."""
+        self.seconds = max(self.seconds, to)
+        self.pods.pass_time()
+        poll = self.pods.next_poll()
+        if poll is not None and poll <= self.seconds:
+            self.pods.poll()
+        self.operator.queue.ring()
 
     def rest(self, seconds: float = 3 * RESYNC) -> int:
         """Lets time pass, resyncs included; returns how many writes that cost."""
         before, end = len(self.api.writes), self.seconds + seconds
         while (due := self.operator.queue.next_due()) is not None and due <= end:
-            self.seconds = due
-            self.operator.queue.ring()
+            self.advance(due)
+            self.pods.poll()
             self.settle(0)
         self.seconds = end
         return len(self.api.writes) - before
+
+    # What gets between the operator and its writes.
+
+    def _decide(self, seen: Seen, now: datetime) -> Plan:
+        plan = self.decide(seen, now)
+        self.latest, self.disturbed = (seen, plan, now), bool(seen.refusals)
+        self.done = 0
+        self.decisions += 1
+        for check in self.on_plan:
+            check(self, self.latest)
+        return plan
+
+    def observed(self, operator: Operator) -> None:
+        """A look is over: what was decided was carried out, unless something got in between."""
+        if self.latest:
+            _, plan, _ = self.latest
+            self.disturbed |= self.done < len(plan.writes) + (plan.status is not None)
+        for check in self.on_look:
+            check(self, operator)
 
     def _before(self, method: str, path: str) -> Response | None:
         if method == "GET" or not self.chance or "/events" in path:
@@ -222,7 +246,9 @@ class World:
             self._meanwhile()
         if self.chance.random() >= self.faults:
             return None
+        self.disturbed = True
         fault = self.chance.choice(FAULTS)
+        self.tell(f"a request of the operator meets {fault}: {method} {path.rpartition('/namespaces/')[2]}")
         if fault == "unreachable":
             raise Unreachable("connection refused")
         if fault == "lost before":
@@ -234,11 +260,14 @@ class World:
 
     lose_answer = False
     broken = 0.0
+    done = 0  # writes since the last decision
+    decisions = 0
 
     def _meanwhile(self) -> None:
         assert self.chance
         kinds = [kind for kind, stream in self.operator.streams.items() if stream]
-        steps = [*self.cluster.steps(), *self.pods.steps()]
+        steps = self.others()
+        self.disturbed = True
         if kinds and self.chance.random() < 0.5:
             self.operator.deliver(self.chance.choice(kinds))
         elif steps:
@@ -250,9 +279,14 @@ class World:
     def _after(self, written: Written) -> None:
         if written.kind == "Event":
             return
+        for check in self.on_write:
+            check(self, written)
         self._check()
         self.seen += 1
+        self.done += 1
+        self.pods.idle.clear()
         if self.crash_after is not None and self.seen == self.crash_after:
+            self.tell(f"the operator dies after '{written.method} {written.kind} {written.name}'")
             raise Crash
         if self.lose_answer:
             self.lose_answer = False

@@ -49,8 +49,9 @@ def _confirmed_after(situation: Situation) -> float | None:
 
 
 def due(situation: Situation) -> bool:
-    """Whether the step is over already, in the moment in which it began: the next look goes on."""
-    return situation.position.began == situation.now and _over(situation, judge(situation))
+    """Whether the step is over already, in the moment in which it began, or all of them are: the next look goes on."""
+    position = situation.position
+    return position.began == situation.now and (position.done or _over(situation, judge(situation)))
 
 
 def _over(situation: Situation, verdict: Judgement) -> bool:

@@ -104,7 +104,8 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
         f"users reach revision {names.revision(resource.name, target.front)}",
     )
     if situation.spec.rollout.strategy == "BlueGreen" and target.up:
-        previewed = target.up[-1]
+        coming = target.candidate.hash if target.candidate else target.front
+        previewed = next((revision for revision in target.up if revision.hash == coming), target.up[-1])
         manifest = preview_service(resource, previewed)
         why = f"revision {previewed.number} can be looked at"
         yield Wanted(Kind.SERVICE, names.preview_service(resource.name), manifest, why)

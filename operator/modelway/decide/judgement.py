@@ -37,6 +37,8 @@ def judge(situation: Situation) -> Judgement:
     stable, candidate, step = situation.stable, situation.candidate, situation.position.step
     if stable is None or candidate is None or candidate.failure or step is None:
         return NONE
+    if situation.position.began == situation.now:
+        return NONE  # the moment in which a step begins shows nothing of it, whether one decides then once or twice
     checks = tuple(_applying(situation))
     generation = int(situation.document.get("generation") or 0)
     reports = tuple(situation.world.measured.reports.values())
@@ -91,7 +93,7 @@ def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> 
         if finding.dry_run:
             continue
         if finding.state is State.FAILED:
-            told = _another(situation, finding, told)
+            told = _another(situation, finding, told, check.failure_limit)
             if told["count"] > check.failure_limit:
                 failed = failed or finding
         if told:
@@ -102,12 +104,13 @@ def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> 
     return Judgement(tuple(finding for _, finding in pairs), failed, tuple(waiting), tuple(failures))
 
 
-def _another(situation: Situation, finding: Finding, told: Mapping[str, Any] | None) -> dict[str, Any]:
-    """One more failed measurement, unless the last one was less than an interval ago."""
+def _another(situation: Situation, finding: Finding, told: Mapping[str, Any] | None, limit: int) -> dict[str, Any]:
+    """One more failed measurement, unless the last one was less than an interval ago, or there were too many before:
+    a rollout that is held since writes nothing while a person is waited for."""
     last = parsed(told.get("at")) if told else None
     count = int(told.get("count") or 0) if told else 0
     interval = timedelta(seconds=situation.spec.rollout.interval_seconds)
-    if told and last and situation.now < last + interval:
+    if told and last and (situation.now < last + interval or count > limit):
         return dict(told)
     return {"check": finding.name, "count": count + 1, "at": precise(situation.now)}
 

@@ -98,7 +98,9 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | N
     if settled and settled > situation.now and outgoing_after(situation, target):
         moments.append(settled)
     if found in TIMED:
-        moments += [moment for moment in (deadline_at(situation), situation.position.ends_at) if moment]
+        moments += [moment for moment in (deadline_at(situation),) if moment]
+        # A step whose time is over waits for what is measured, which wakes by itself: no reason to look without pause.
+        moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):
         moments.append(situation.now + MOMENT)
     if leaving(situation, target) and (changed := parsed(target.document.get("at"))):

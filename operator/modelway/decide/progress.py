@@ -55,7 +55,8 @@ def _evidence(before: Mapping[str, Any], step: Advance) -> list[dict[str, Any]]:
     """The findings; as they were told if no verdict changed, for a number that changes is no news."""
     former: Sequence[dict[str, Any]] = before.get("evidence") or ()
     latest = [_told(finding) for finding in step.judgement.findings]
-    if not latest or (_verdicts(former) == _verdicts(latest) and not step.moved and not step.judgement.failed):
+    ends = step.judgement.failed is not None and not step.position.held  # while it is held, numbers are no news
+    if not latest or (_verdicts(former) == _verdicts(latest) and not step.moved and not ends):
         return list(former)
     return latest
 

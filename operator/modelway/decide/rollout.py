@@ -79,9 +79,12 @@ def _proven_and_enough_ready_pods(situation: Situation) -> bool:
 
 
 def _proven(situation: Situation) -> bool:
-    """No steps are left, or there are none; and the gates are passed."""
-    if situation.stable is None or situation.returning or situation.position.done:
+    """No steps are left, or there are none; and the gates are passed. The moment that ended the last step does not
+    promote, too, unless a person did both: deciding twice is deciding once."""
+    if situation.stable is None or situation.returning:
         return True
+    if situation.position.done:
+        return situation.position.began != situation.now or situation.obeyed.done
     return not situation.position.steps and gate(situation).passed
 
 

@@ -82,11 +82,12 @@ def _endpoint(resource: Resource, revision: Revision) -> str:
 
 
 def _revision(situation: Situation, revision: Revision, weight: int | None) -> dict[str, Any]:
-    ready = 0 if revision.failure else situation.ready(revision)  # what failed goes in the same plan
+    gone = revision.failure is not None  # what failed goes in the same plan
+    shall, ready = (0, 0) if gone else (situation.needed(revision), situation.ready(revision))
     told: dict[str, Any] = {"revision": revision.number, "name": names.revision(situation.resource.name, revision.hash)}
     if revision.model.version:
         told["version"] = revision.model.version
     if revision.digest and (ready or revision.promoted_at):
         told["digest"] = revision.digest
-    told |= {"replicas": situation.needed(revision), "ready": ready}
+    told |= {"replicas": shall, "ready": ready}
     return told if weight is None else told | {"weight": weight}

@@ -1,0 +1,64 @@
+"""``python -m tests.sim --schedules 100000``: generated stories, held against the design's invariants throughout."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+
+from tests.sim.play import Played, play, silence
+from tests.sim.story import Story
+
+PORTION = 250  # seeds that a process takes at a time
+
+
+def _portion(seeds: range) -> Played:
+    return play(seeds)
+
+
+def main() -> int:
+    """Exit code 1 if an invariant was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=1000, help="how many stories")
+    parser.add_argument("--seed", type=int, default=0, help="the first story's seed")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--findings", type=int, default=20, help="ends after so many violations")
+    options = parser.parse_args()
+    seeds = range(options.seed, options.seed + options.schedules)
+    if options.schedules == 1:
+        return _one(options.seed)
+    begun, all_of_them = time.monotonic(), Played()
+    portions = [seeds[at : at + PORTION] for at in range(0, len(seeds), PORTION)]
+    with multiprocessing.Pool(options.processes) as pool:
+        for played in pool.imap_unordered(_portion, portions):
+            all_of_them.add(played)
+            all_of_them.seconds = time.monotonic() - begun
+            for finding in played.findings:
+                print(finding.told(), end="\n\n", flush=True)
+            if all_of_them.stories % 5000 < PORTION:
+                print(all_of_them.told(), flush=True)
+            if len(all_of_them.findings) >= options.findings:
+                break
+    print(all_of_them.told())
+    return 1 if all_of_them.findings else 0
+
+
+def _one(seed: int) -> int:
+    """One story, told whether it goes wrong or not."""
+    story = Story(seed)
+    with silence():
+        try:
+            story.run()
+        except BaseException as error:
+            print("\n".join(story.lines))
+            print(f"{type(error).__name__}: {error}")
+            if isinstance(error, Exception):
+                raise
+            return 1
+    print("\n".join(story.lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

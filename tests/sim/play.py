@@ -1,0 +1,113 @@
+"""Plays seeded stories, and tells of those that go wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.sim.story import Story
+from tests.sim.world import Violated
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A story that went wrong."""
+
+    seed: int
+    what: str
+    lines: tuple[str, ...]
+
+    @property
+    def rule(self) -> str:
+        """The invariant's name."""
+        return self.what.partition(":")[0]
+
+    def told(self) -> str:
+        """For people."""
+        return "\n".join(
+            [
+                f"story {self.seed}: {self.what}",
+                *self.lines,
+                f"replay: python -m tests.sim --schedules 1 --seed {self.seed}",
+            ]
+        )
+
+
+@dataclass
+class Played:
+    """What came of many stories."""
+
+    stories: int = 0
+    decisions: int = 0
+    writes: int = 0
+    crashes: int = 0
+    seconds: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Played) -> None:
+        """Counts another one's, too."""
+        self.stories += other.stories
+        self.decisions += other.decisions
+        self.writes += other.writes
+        self.crashes += other.crashes
+        self.findings += other.findings
+        self.ends += other.ends
+
+    def told(self) -> str:
+        """For people."""
+        ends = ", ".join(f"{count} {phase}" for phase, count in self.ends.most_common())
+        rules = Counter(finding.rule for finding in self.findings)
+        found = "; ".join(f"{count} of {rule}" for rule, count in rules.most_common()) or "none"
+        rate = self.stories / max(self.seconds, 0.001)
+        counts = f"{self.decisions} decisions, {self.writes} writes, {self.crashes} crashes"
+        speed = f"{self.stories} schedules in {self.seconds:.0f} s ({rate:.0f} a second)"
+        return f"{speed}: {counts}; ends: {ends}; violations: {found}"
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Without the operator's log, which tells of every fault."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20) -> Played:
+    """Plays the stories of these seeds; ends after so many findings."""
+    played, begun = Played(), time.monotonic()
+    with silence():
+        for seed in seeds:
+            story = Story(seed)
+            if finding := _played(story, decide):
+                played.findings.append(finding)
+            world = story.world
+            played.stories += 1
+            played.decisions += world.decisions
+            played.writes += len(world.api.writes)
+            played.crashes += world.crashes
+            played.ends[str((world.resource().get("status") or {}).get("phase"))] += 1
+            if len(played.findings) >= at_most:
+                break
+    played.seconds = time.monotonic() - begun
+    return played
+
+
+def _played(story: Story, decide: Any) -> Finding | None:
+    try:
+        story.run(decide)
+    except Violated as violated:
+        return Finding(story.seed, str(violated), tuple(story.lines))
+    except Exception as error:  # a bug is a finding like any other
+        what = f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}"
+        return Finding(story.seed, what, tuple(story.lines))
+    return None
