@@ -8,10 +8,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from e2e.cluster.settings import cache
+from e2e.cluster import settings
 
 MODULE = Path(__file__).parent / "go"
 MINUTES = 9  # for a first build that loads and compiles the API machinery on a busy machine
@@ -22,23 +23,26 @@ def available() -> bool:
     return shutil.which("go") is not None
 
 
-def built() -> Path:
-    """The folder with the programs; the first time it takes a minute."""
+@cache
+def built(program: str) -> Path:
+    """The program's path. Building takes seconds, the first time on a machine a minute."""
+    target = settings.cache() / "go" / f"gitops-{_version()}" / program
+    if not target.exists():
+        partial = target.with_name(f"{program}.{os.getpid()}")
+        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath"}
+        argv = ["go", "build", "-ldflags", "-s -w", "-o", str(partial), f"./{program}"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(argv, cwd=MODULE, env=environment, check=True, timeout=60 * MINUTES)
+        partial.replace(target)  # atomic: somebody else may have been faster
+    return target
+
+
+def _version() -> str:
+    """What the programs are made of: our sources, the list of versions, and the compiler."""
     digest = hashlib.sha256(subprocess.run(["go", "version"], capture_output=True, check=True).stdout)
     for source in sorted(path for path in MODULE.rglob("*") if path.suffix in (".go", ".mod", ".sum")):
         digest.update(f"{source.relative_to(MODULE)}\0".encode() + source.read_bytes())
-    target = cache() / "go" / f"gitops-{digest.hexdigest()[:12]}"
-    if not target.exists():
-        partial = target.with_name(f"{target.name}.{os.getpid()}")
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath"}
-        argv = ["go", "build", "-ldflags", "-s -w", "-o", f"{partial}/", "./..."]
-        partial.mkdir(parents=True)
-        subprocess.run(argv, cwd=MODULE, env=environment, check=True, timeout=60 * MINUTES)
-        if target.exists():  # somebody else was faster
-            shutil.rmtree(partial)
-        else:
-            partial.rename(target)
-    return target
+    return digest.hexdigest()[:12]
 
 
 def asked(program: str, lines: Sequence[Any]) -> list[dict[str, Any]]:
@@ -48,7 +52,7 @@ def asked(program: str, lines: Sequence[Any]) -> list[dict[str, Any]]:
         AssertionError: with what the program said, if it does not answer each.
     """
     text = "".join(f"{json.dumps(line)}\n" for line in lines)
-    done = subprocess.run([built() / program], input=text, text=True, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([built(program)], input=text, text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(lines)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modelway.api.status import Phase
 from modelway.decide.verbs import VERBS
 from modelway.manifests import names
 from tests.decide.cluster import Cluster
@@ -107,3 +109,8 @@ def test_an_object_with_and_without_annotations(run: Interpreter, annotations: d
     told = run(DEFINITIONS["promote"], obj)["metadata"]["annotations"]
     assert told.pop(names.ACTION).startswith(f"promote@{obj['status']['rollout']['target']}:")
     assert told == (annotations or {})
+
+
+def test_the_page_names_every_phase_and_every_verb() -> None:
+    page = (Path(__file__).parents[2] / "docs/gitops.md").read_text()
+    assert not [word for word in (*Phase, *VERBS) if f"`{word}`" not in page]
