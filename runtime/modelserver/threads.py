@@ -7,6 +7,7 @@ ancestors, because a container usually sees its own group as the root of the mou
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 CGROUP_MOUNT = Path("/sys/fs/cgroup")
@@ -29,6 +30,15 @@ class Cpus:
     def threads(self) -> int:
         """Never more than the quota: one thread too many is throttled for the rest of every 100 ms period."""
         return max(1, min(self.allowed, int(self.quota) if self.quota is not None else self.allowed))
+
+    def workers(self, threads: int) -> int:
+        """How many runs of `threads` each go on at a time, at the most.
+
+        What a quota has beyond whole CPUs would lie idle with one: of 1.5 CPUs two runs of a thread each take all, and
+        answer half as much again as one run does (a run of two threads takes a seventh more CPU, ResNet-50).
+        """
+        whole = min(self.allowed, ceil(self.quota) if self.quota is not None else self.allowed)
+        return max(self.threads, whole - threads + 1)
 
     @property
     def spinning(self) -> bool:

@@ -70,3 +70,21 @@ def test_threads_never_exceed_what_will_run(cpus: Cpus, threads: int, spinning: 
 
 def test_this_machine_has_at_least_one() -> None:
     assert available().threads >= 1
+
+
+@pytest.mark.parametrize(
+    ("cpus", "threads", "workers"),
+    [
+        (Cpus(None, 8), 8, 8),
+        (Cpus(None, 8), 1, 8),
+        (Cpus(0.5, 8), 1, 1),
+        (Cpus(1.0, 8), 1, 1),
+        (Cpus(1.5, 8), 1, 2),
+        (Cpus(1.5, 8), 2, 1),
+        (Cpus(1.5, 1), 1, 1),
+        (Cpus(2.0, 8), 2, 2),
+        (Cpus(2.5, 8), 2, 2),
+    ],
+)
+def test_as_many_runs_at_a_time_as_use_the_whole_quota(cpus: Cpus, threads: int, workers: int) -> None:
+    assert cpus.workers(threads) == workers

@@ -206,7 +206,7 @@ def _execution(app: App, core: "Core", choice: "Choice") -> "Execution":
     limits = Limits(
         # One run at a time: what comes meanwhile is the next batch, and a run may use all of ONNX Runtime's threads.
         max_rows=settings.max_batch_size if batching else 1,
-        threads=1 if batching else available().threads,
+        threads=1 if batching else available().workers(core.session.threads),
         max_waiting=settings.max_in_flight,
         max_waiting_bytes=settings.max_queued_bytes,
     )
