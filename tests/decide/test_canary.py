@@ -280,8 +280,30 @@ def test_a_share_that_is_held_back_belongs_to_the_same_epoch() -> None:
     while shares(cluster)[0] != 50:
         step(cluster)
     before = cluster.document
-    cluster.remove(Kind.DEPLOYMENT, f"digits-{before['candidate']['revision']}")
+    revision = before["candidate"]["revision"]
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == revision]:
+        cluster.pods[pod.name] = replace(pod, ready=False)  # a container crashed; its pod stays
+    deployment = cluster.children[Kind.DEPLOYMENT, f"digits-{revision}"]
+    status = {**deployment.status, "readyReplicas": 0}
+    cluster.children[Kind.DEPLOYMENT, deployment.name] = replace(deployment, status=status)
     cluster.look()
     after = cluster.document
     assert (after["weight"], after["generation"]) == (0, before["generation"] + 1)
     assert after["epoch"] == before["epoch"]
+
+
+def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None:
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    before = cluster.document
+    assert before["pods"]
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == before["candidate"]["revision"]]:
+        cluster.pods[pod.name] = replace(pod, deleting=True, ready=False)
+    cluster.wait(1)
+    cluster.look()
+    after = cluster.document
+    assert after["candidate"] == before["candidate"], "it was not given up"
+    assert after["epoch"] != before["epoch"]
+    assert cluster.look().writes == ()

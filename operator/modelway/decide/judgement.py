@@ -13,6 +13,7 @@ from modelway.world import Number
 
 from . import diagnosis
 from .checks import evaluate, judge_number, measurable
+from .disturbance import disturbed
 from .finding import Finding, Limit, State
 from .situation import Situation
 
@@ -29,6 +30,8 @@ class Judgement:
 
 CRASHES: Final = 3  # one may be the node's; Kubernetes backs off from the third on
 
+TAKEN_AWAY: Final = "Pods of the candidate were taken away and are being replaced."
+
 NONE: Final = Judgement()
 
 
@@ -37,8 +40,12 @@ def judge(situation: Situation) -> Judgement:
     stable, candidate, step = situation.stable, situation.candidate, situation.position.step
     if stable is None or candidate is None or candidate.failure or step is None:
         return NONE
-    if situation.position.began == situation.now:
-        return NONE  # the moment in which a step begins shows nothing of it, whether one decides then once or twice
+    if situation.position.began == situation.now:  # its first moment shows nothing of it, however often one decides
+        rollout: Any = situation.resource.status.get("rollout") or {}
+        return Judgement(failures=tuple(rollout.get("failures") or ()))
+    if disturbed(situation):  # what was counted until now does not count, and nothing was counted since
+        told: Any = situation.resource.status.get("rollout") or {}
+        return Judgement(failures=tuple(told.get("failures") or ()), waiting=(TAKEN_AWAY,))
     checks = tuple(_applying(situation))
     generation = int(situation.document.get("generation") or 0)
     reports = tuple(situation.world.measured.reports.values())

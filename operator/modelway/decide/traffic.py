@@ -15,6 +15,7 @@ from modelway.manifests import names
 from modelway.manifests.timestamps import parsed, precise
 from modelway.world import Pod, Revision, Touch
 
+from .disturbance import counted_pods, epoch
 from .situation import Situation
 from .steps import FULL, fingerprint
 
@@ -64,13 +65,20 @@ def document(situation: Situation, shared: Routing | None, known: Mapping[str, s
     before = situation.document
     wanted = {record.hash: record.digest for record in situation.records.values() if record.digest} | dict(known)
     content = _content(situation, shared) if shared else {}
+    pods = {"pods": counted_pods(situation)} if shared else {}
     generation, digests = before.get("generation"), before.get("digests")
     if not isinstance(generation, int) or not isinstance(digests, dict):
-        return {"generation": 1, "digests": wanted, **_at(situation, content, {}), **content}
+        return {"generation": _first(situation), "digests": wanted, **_at(situation, content, {}), **content, **pods}
     same = {key: before[key] for key in _SHARED if key in before} == content
     if same and wanted.items() <= digests.items():
-        return before
-    return {"generation": generation + 1, "digests": wanted, **_at(situation, content, before), **content}
+        return before if not pods or before.get("pods") == pods["pods"] else {**before, **pods}
+    return {"generation": generation + 1, "digests": wanted, **_at(situation, content, before), **content, **pods}
+
+
+def _first(situation: Situation) -> int:
+    """The generation of a document that is written anew. If somebody deleted the former one, pods have read it, and
+    must not seem to have read this one: the time in seconds is more than any count that began with 1."""
+    return int(situation.now.timestamp()) if situation.world.pods else 1
 
 
 def _at(situation: Situation, content: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
         "stable": shared.stable.hash,
         "candidate": address,
         "weight": shared.weight,
-        "epoch": f"{fingerprint(situation.position.steps)}.{situation.position.epoch}",
+        "epoch": epoch(situation, fingerprint(situation.position.steps)),
     }
     if traffic.headers:
         content["headers"] = [{"name": match.name, "value": match.value} for match in traffic.headers]
