@@ -10,7 +10,7 @@ import time
 from tests.sim.play import Played, play, silence
 from tests.sim.story import Story
 
-PORTION = 250  # seeds that a process takes at a time
+PORTION = 50  # seeds that a process takes at a time
 
 
 def _portion(seeds: range) -> Played:
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first story's seed")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--findings", type=int, default=20, help="ends after so many violations")
+    parser.add_argument("--every", type=int, default=5000, help="tells how far it is after so many")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.schedules)
     if options.schedules == 1:
@@ -36,7 +37,7 @@ def main() -> int:
             all_of_them.seconds = time.monotonic() - begun
             for finding in played.findings:
                 print(finding.told(), end="\n\n", flush=True)
-            if all_of_them.stories % 5000 < PORTION:
+            if all_of_them.stories % options.every == 0:
                 print(all_of_them.told(), flush=True)
             if len(all_of_them.findings) >= options.findings:
                 break

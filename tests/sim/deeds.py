@@ -92,40 +92,35 @@ class NoPodsAreTaken:
     """2. A write of ours never leaves who serves with fewer pods than the spec asks for."""
 
     def __init__(self) -> None:
-        self.replicas: dict[str, int] = {}
+        self.replicas: dict[str, int] = {}  # by uid
 
     def __call__(self, world: World, view: View, written: Written) -> str:
         if written.kind != "Deployment" or written.method == "DELETE":
             return ""
         live = world.api.get("Deployment", NAMESPACE, written.name)
-        before = self.replicas.get(written.name)
-        after = self.replicas[written.name] = live["spec"]["replicas"] if live else 0
+        if live is None:
+            return ""
+        uid, after = live["metadata"]["uid"], live["spec"]["replicas"]
+        before, self.replicas[uid] = self.replicas.get(uid), after
         mine = written.name == names.revision(view.name, front(world))
         if not mine or before is None or after >= min(before, view.spec.scaling.lowest):
             return ""
         return f"{written.name} serves and has {after} pods from now on, {before} before"
 
 
-class WeightIsRead:
+def weight_is_read(world: World, view: View) -> str:
     """10. A step with a share is over only when every ready stable pod has read that share."""
-
-    def __call__(self, world: World, view: View, written: Written) -> str:
-        if written.subresource != "status" or view.obeyed:
-            return ""
-        before, after = view.rollout, view.rollout_after
-        same = before.get("target") == after.get("target") and before.get("plan") == after.get("plan")
-        left, steps = int(before.get("step") or 0), view.spec.rollout.effective_steps
-        if not same or not left < int(after.get("step") or 0) or not 0 < left <= len(steps):
-            return ""
-        weight = steps[left - 1].set_weight
-        if weight is None:
-            return ""
-        known = {pod.uid for pod in view.seen.pods if pod.ready}
-        for pod in ready_pods(world, front(world)):
-            document = world.pods.read.get(pod["metadata"]["uid"], {})
-            if pod["metadata"]["uid"] in known and document.get("weight") != weight:
-                return f"step {left} is over, but {pod['metadata']['name']} sends {document.get('weight')}%"
+    before, after = view.rollout, view.rollout_after
+    same = before.get("target") == after.get("target") and before.get("plan") == after.get("plan")
+    left, steps = int(before.get("step") or 0), view.spec.rollout.effective_steps
+    if view.obeyed or not same or not left < int(after.get("step") or 0) or not 0 < left <= len(steps):
         return ""
+    weight, known = steps[left - 1].set_weight, {pod.uid for pod in view.seen.pods if pod.ready}
+    for pod in ready_pods(world, front(world)) if weight is not None else ():
+        document = world.pods.read.get(pod["metadata"]["uid"], {})
+        if pod["metadata"]["uid"] in known and document.get("weight") != weight:
+            return f"step {left} is over, but {pod['metadata']['name']} sends {document.get('weight')}%"
+    return ""
 
 
 class NothingOfOthers:
@@ -186,4 +181,4 @@ def _changed(before: Any, plan: Any) -> str:
 
 def rules() -> tuple[Rule, ...]:
     """Fresh ones: some remember."""
-    return (NobodyCallsWhatGoes(), Settle(), NoPodsAreTaken(), WeightIsRead(), NothingOfOthers())
+    return (NobodyCallsWhatGoes(), Settle(), NoPodsAreTaken(), NothingOfOthers())

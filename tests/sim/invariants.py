@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.sim.api import Written
 from tests.sim.decisions import RULES
-from tests.sim.deeds import Idempotent, front, ready_pods, rules
+from tests.sim.deeds import Idempotent, front, ready_pods, rules, weight_is_read
 from tests.sim.operator import Operator
 from tests.sim.view import View, asked_for
 from tests.sim.world import NAMESPACE, Decided, Violated, World
@@ -27,6 +27,8 @@ def watch(world: World) -> World:
         for rule in RULES:
             for objection in rule(view, world.decide):
                 raise Violated(f"{rule.__name__}: {objection}")
+        if objection := weight_is_read(world, view):
+            raise Violated(f"weight_is_read: {objection}")
 
     def written(world: World, deed: Written) -> None:
         for rule in by_deed if world.view else ():

@@ -111,7 +111,7 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     live = {(child.kind, child.name): child for child in world.children}
     wanted = target(name, spec, world.runtime_image, records)
     front = _front(live.get((Kind.SERVICE, names.front_service(name))), records, wanted, live)
-    stable, readable = _stable(name, front, wanted, records, live)
+    stable, readable = _stable(world, front, wanted, records, live)
     newly_targeted = _newly_targeted(world.resource, wanted)
     document = traffic_of(live.get((Kind.CONFIG_MAP, names.traffic_config_map(name))))
     obeyed = _obeyed(world.resource, spec, wanted, stable, newly_targeted, document, now)
@@ -193,14 +193,16 @@ def _front(
 
 
 def _stable(
-    name: str, front: str, wanted: Revision, records: dict[str, Record], live: dict[tuple[Kind, str], Child]
+    world: World, front: str, wanted: Revision, records: dict[str, Record], live: dict[tuple[Kind, str], Child]
 ) -> tuple[Revision | None, bool]:
     """The revision that serves, and whether it can be rendered. One that was never promoted counts only while it has
-    ready pods and the spec has moved on: users reach them, so they stay until another revision is ready."""
-    record = records.get(front)
+    ready pods (the Deployment's report of them comes later) and the spec has moved on: users reach them, so they stay
+    until another revision is ready."""
+    name, record = world.resource.name, records.get(front)
     if front == wanted.hash:
         return (wanted if wanted.promoted_at else None), True
-    ready = capacity.ready(live.get((Kind.DEPLOYMENT, names.revision(name, front))))
+    answer = any(pod.ready and not pod.deleting and pod.revision == front for pod in world.pods)
+    ready = answer or capacity.ready(live.get((Kind.DEPLOYMENT, names.revision(name, front)))) > 0
     if not ready and not (record and record.promoted_at):
         return None, True
     if record and (opened := record.opened(name)):
