@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modelway.api.crd import custom_resource_definition
-from tests.decide.cluster import settled
+from tests.decide.cluster import Cluster, settled, spec_of
 from tests.gitops import programs
 from tests.gitops.states import STATES
 from tests.gitops.worlds import ONE, TWO, canary, document, step
@@ -61,6 +62,13 @@ def test_a_new_object_is_not_taken_for_a_settled_one_while_nobody_looks_at_it() 
     assert schema["properties"]["status"]["default"] == fresh["status"]
     bare = {key: value for key, value in fresh.items() if key != "status"}
     assert [by["flux"][0] for by in computed([fresh, bare])] == ["InProgress", "Current"]
+
+
+@pytest.mark.parametrize("spec", [spec_of(ONE), spec_of("ftp://a/b"), canary(TWO)])
+def test_what_the_api_server_fills_in_decides_nothing(spec: dict[str, Any]) -> None:
+    bare, filled = Cluster(spec), Cluster(spec)
+    filled.resource = replace(filled.resource, status={"observedGeneration": -1})
+    assert filled.decide() == bare.decide()
 
 
 def test_an_object_that_goes_is_said_to_go() -> None:
