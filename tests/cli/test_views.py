@@ -103,7 +103,7 @@ FETCHED = ContainerState("fetch", True, True, 0, exit_code=0)
     ("pod", "state"),
     [
         (replace(POD, ready=True), "ready"),
-        (replace(POD, ready=True, deleting=True), "finishes its requests and goes"),
+        (replace(POD, ready=True, deleting=True), "draining"),
         (replace(POD, node="", unschedulable="0/2 nodes"), "no node takes it: 0/2 nodes"),
         (replace(POD, node=""), "waits for a node"),
         (POD, "fetches the model"),
@@ -147,8 +147,12 @@ def test_why_says_nothing_twice() -> None:
 
 def test_why_tells_of_the_latest_warning_while_something_comes_up() -> None:
     cluster = on_its_way()
-    event = {"type": "Warning", "reason": "DigestMismatch", "note": "a pod has other bytes"}
-    assert "Event DigestMismatch: a pod has other bytes." in why(seen(cluster, event))
+    target = cluster.resource.status["rollout"]["target"]
+    event = {"type": "Warning", "reason": "DigestMismatch", "note": f"a pod of {target} has other bytes"}
+    former = {"type": "Warning", "reason": "ActionIgnored", "note": "promote@0123456789"}
+    told = why(seen(cluster, event, former))
+    assert f"Event DigestMismatch: a pod of {target} has other bytes." in told
+    assert "ActionIgnored" not in told
     assert "DigestMismatch" not in why(seen(settled(canary(ONE)), event))
 
 

@@ -148,7 +148,7 @@ _INIT_DONE: Final = 0
 def pod_state(pod: Pod) -> str:
     """What a pod does, in words."""
     if pod.deleting:
-        return "finishes its requests and goes"
+        return "draining"
     if pod.ready:
         return "ready"
     if pod.unschedulable:

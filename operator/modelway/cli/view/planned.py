@@ -90,7 +90,8 @@ def _way(world: World, spec: Spec) -> Iterator[str]:
     if not stable:
         yield f"{target} is the first revision: it serves as soon as one of its pods is ready."
         return
-    yield f"{target} comes up beside {stable}."
+    under_way = str((status.get("candidate") or {}).get("name", "")) == target and status.get("phase") != "Failed"
+    yield f"{target} goes on beside {stable}." if under_way else f"{target} comes up beside {stable}."
     if spec.rollout.gates.signature == "Compatible":
         yield "gate: its signature must be compatible."
     if spec.rollout.gates.golden:

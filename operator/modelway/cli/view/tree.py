@@ -52,8 +52,10 @@ def _revision(line: RevisionLine) -> Branch:
     failed = f", given up: {line.failure}" if line.failure else ""
     text = f"{line.role}: revision {line.revision}{version}, {line.name}{digest}{share}{failed}"
     tone = Tone.BAD if line.failure else Tone.QUIET if line.role == "leaving" else Tone.STRONG
-    counts = Branch(f"{line.ready} of {line.replicas} pods ready", _enough(line), tuple(_pod(pod) for pod in line.pods))
-    return Branch(text, tone, () if line.failure and not line.pods else (counts,))
+    pods = tuple(_pod(pod) for pod in line.pods)
+    if line.failure:
+        return Branch(text, tone, (Branch("its pods go", Tone.QUIET, pods),) if pods else ())
+    return Branch(text, tone, (Branch(f"{line.ready} of {line.replicas} pods ready", _enough(line), pods),))
 
 
 def _enough(line: RevisionLine) -> Tone:

@@ -58,10 +58,11 @@ def _evidence(seen: Seen) -> tuple[str, ...]:
 
 
 def _warnings(seen: Seen) -> tuple[str, ...]:
-    """The last warning of a rollout that is under way, if it says more than the status does."""
+    """The last warning about a revision that is under way, if it says more than the status does."""
     if not seen.status.get("candidate") or seen.condition("Stalled"):
         return ()
-    warnings = [each for each in seen.events if each.get("type") == "Warning"]
+    about = str(seen.rollout.get("target"))
+    warnings = [each for each in seen.events if each.get("type") == "Warning" and about in str(each.get("note"))]
     if not warnings:
         return ()
     return (f"Event {warnings[-1].get('reason')}: {_ended(str(warnings[-1].get('note', '')))}",)
