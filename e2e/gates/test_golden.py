@@ -58,7 +58,7 @@ def test_golden_requests_keep_a_wrong_model_from_its_first_user(
     namespace.wait_serving("rounded")
 
     golden(namespace, [[1.0] + [0.0] * 9] * 10)  # which no revision ever answered
-    namespace.apply(version("1"))
+    namespace.apply(version("2"))
     stalled = refused(namespace)
     say(stalled["message"])
     assert stalled["reason"] == "GateNotPassed"
