@@ -127,10 +127,8 @@ def one_step_at_a_time(view: View, decide: Decide) -> Objections:
     same = view.rollout.get("target") == view.rollout_after.get("target")
     if not same or before[0] != after[0] or str(view.obeyed.get("action", "")).startswith(("promote-full@", "retry@")):
         return
-    told = view.document if (view.document.get("candidate") or {}).get("revision") == view.target else {}
-    index = max(before[1], int(told.get("step") or 0) if told.get("plan") == before[0] else 0)
-    if after[1] > index + 1:
-        yield f"from step {index} to step {after[1]} at once"
+    if after[1] > view.step_before + 1:
+        yield f"from step {view.step_before} to step {after[1]} at once"
 
 
 def steps_take_their_time(view: View, decide: Decide) -> Objections:

@@ -112,7 +112,7 @@ def weight_is_read(world: World, view: View) -> str:
     """10. A step with a share is over only when every ready stable pod has read that share."""
     before, after = view.rollout, view.rollout_after
     same = before.get("target") == after.get("target") and before.get("plan") == after.get("plan")
-    left, steps = int(before.get("step") or 0), view.spec.rollout.effective_steps
+    left, steps = view.step_before, view.spec.rollout.effective_steps
     if view.obeyed or not same or not left < int(after.get("step") or 0) or not 0 < left <= len(steps):
         return ""
     weight, known = steps[left - 1].set_weight, {pod.uid for pod in view.seen.pods if pod.ready}

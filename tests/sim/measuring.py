@@ -30,6 +30,10 @@ def parsed(text: str) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
+def _shares(document: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(document.get(key) for key in ("stable", "candidate", "weight", "shadow"))
+
+
 def _touched(pod: dict[str, Any]) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(names.TRAFFIC, ""))
 
@@ -56,6 +60,8 @@ class Pods:
     slow: set[str] = field(default_factory=set)  # pods whose kubelets heed no annotation
     hasty: bool = False  # each kubelet looks too early when a document is new
     hurried: set[tuple[str, int]] = field(default_factory=set)
+    attended: float = float("inf")  # from then on the operator sees to it that documents are read soon
+    overdue: list[str] = field(default_factory=list)  # pods that read a share only when their kubelets got round to it
     mute: set[str] = field(default_factory=set)  # pods that can't be asked
     wanted: dict[Key, Measure] = field(default_factory=dict)
     latest: dict[Key, Measured] = field(default_factory=dict)
@@ -122,6 +128,9 @@ class Pods:
             uid, generation = meta["uid"], int(document.get("generation") or 0)
             since = self.since.get((meta["namespace"], meta["labels"][names.DEPLOYMENT], generation), self.clock())
             if uid in self.read and self.read[uid] != document and self.clock() >= since + REFRESH:
+                mine = document.get("stable") == meta["labels"][names.REVISION] and _is_ready(pod)
+                if since > self.attended and mine and _shares(self.read[uid]) != _shares(document):
+                    self.overdue.append(meta["name"])
                 self.read[uid] = document
 
     def next_poll(self) -> float | None:

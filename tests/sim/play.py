@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import traceback
 from collections import Counter
@@ -111,3 +112,18 @@ def _played(story: Story, decide: Any) -> Finding | None:
         what = f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}"
         return Finding(story.seed, what, tuple(story.lines))
     return None
+
+
+def main() -> int:
+    """Plays until the first finding, and tells its rule and after how many stories: what mutants are asked for."""
+    import modelway
+
+    played = play(range(int(sys.argv[1])), at_most=1)
+    for finding in played.findings:
+        print(f"{finding.what.splitlines()[0][:110]} | {played.stories}")
+    print(modelway.__file__, file=sys.stderr)
+    return 1 if played.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -74,7 +74,10 @@ class Story:
         world.pods.slow.clear()
         world.pods.mute.clear()
         self.tell("from here on nothing goes wrong any more")
+        world.pods.attended = world.seconds
         world.settle(within=86_400)
+        if world.pods.overdue:
+            raise Violated(f"touched_again: {world.pods.overdue[0]} was not made to read a share within 100 s")
         self.tell(f"it rests: {_state(world)}")
         if world.rest(25_000):
             last = world.api.writes[-1]

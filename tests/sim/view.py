@@ -100,6 +100,14 @@ class View:
         return dict(self.status.get("rollout") or {})
 
     @property
+    def step_before(self) -> int:
+        """The step in which the candidate is, counted from 1. The document tells of it where a status got lost."""
+        told = self.document if (self.document.get("candidate") or {}).get("revision") == self.target else {}
+        plan = self.rollout.get("plan") or told.get("plan")
+        done = int(told.get("step") or 0) if told.get("plan") == plan else 0
+        return max(int(self.rollout.get("step") or 0), done)
+
+    @property
     def obeyed(self) -> dict[str, Any]:
         """What became of the annotation, if this decision read it."""
         after = self.rollout_after.get("lastAction") or {}

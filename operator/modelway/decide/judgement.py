@@ -38,14 +38,14 @@ NONE: Final = Judgement()
 def judge(situation: Situation) -> Judgement:
     """Evaluates the checks that apply in this step. What was measured under other shares does not count."""
     stable, candidate, step = situation.stable, situation.candidate, situation.position.step
-    if stable is None or candidate is None or candidate.failure or step is None:
+    if stable is None or candidate is None or candidate.failure or situation.position.began is None:
         return NONE
-    if situation.position.began == situation.now:  # its first moment shows nothing of it, however often one decides
-        rollout: Any = situation.resource.status.get("rollout") or {}
-        return Judgement(failures=tuple(rollout.get("failures") or ()))
+    rollout: Any = situation.resource.status.get("rollout") or {}
+    before = Judgement(failures=tuple(rollout.get("failures") or ()))
+    if step is None or situation.position.began == situation.now:
+        return before  # a step's first moment shows nothing of it, however often one decides then
     if disturbed(situation):  # what was counted until now does not count, and nothing was counted since
-        told: Any = situation.resource.status.get("rollout") or {}
-        return Judgement(failures=tuple(told.get("failures") or ()), waiting=(TAKEN_AWAY,))
+        return replace(before, waiting=(TAKEN_AWAY,))
     checks = tuple(_applying(situation))
     generation = int(situation.document.get("generation") or 0)
     reports = tuple(situation.world.measured.reports.values())

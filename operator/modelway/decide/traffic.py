@@ -68,7 +68,9 @@ def document(situation: Situation, shared: Routing | None, known: Mapping[str, s
     pods = {"pods": counted_pods(situation)} if shared else {}
     generation, digests = before.get("generation"), before.get("digests")
     if not isinstance(generation, int) or not isinstance(digests, dict):
-        return {"generation": _first(situation), "digests": wanted, **_at(situation, content, {}), **content, **pods}
+        lost = {"at": precise(situation.now)} if situation.world.pods else {}  # pods may go by a deleted document
+        at = _at(situation, content, {}) or lost
+        return {"generation": _first(situation), "digests": wanted, **at, **content, **pods}
     same = {key: before[key] for key in _SHARED if key in before} == content
     if same and wanted.items() <= digests.items():
         return before if not pods or before.get("pods") == pods["pods"] else {**before, **pods}

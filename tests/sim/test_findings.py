@@ -1,0 +1,157 @@
+"""What generated stories found in the operator, each told again in the shortest way. A seed alone would rot."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modelway.manifests import names
+from tests.sim.deeds import front, ready_pods
+from tests.sim.invariants import watch
+from tests.sim.world import NAMESPACE, World
+
+ONE, TWO, THREE, ERRORING = (f"http://models/{name}.onnx" for name in ("1", "2", "3", "erroring"))
+ERRORS = {"interval": "10s", "checks": [{"metric": "errorRate", "max": 0.01}]}
+
+
+def serving(replicas: int = 2, **rollout: Any) -> World:
+    """A world in which a first version serves, watched by every invariant from here on."""
+    world = World()
+    world.create(model={"uri": ONE}, scaling={"replicas": replicas}, rollout=rollout)
+    world.settle()
+    return watch(world)
+
+
+def canary(*steps: dict[str, Any], **rollout: Any) -> World:
+    return serving(strategy="Canary", steps=list(steps), **({"analysis": ERRORS} | rollout))
+
+
+def document(world: World) -> dict[str, Any]:
+    found = world.api.get("ConfigMap", NAMESPACE, "digits-traffic")
+    return dict(json.loads(found["data"]["traffic.json"])) if found else {}
+
+
+def until(world: World, weight: int) -> None:
+    """Until the candidate has that share."""
+    while document(world).get("weight") != weight:
+        assert world.step() or world.wait(world.seconds + 600)
+
+
+def test_a_step_whose_time_is_over_and_that_a_pod_has_not_read_is_not_looked_at_without_pause() -> None:
+    """``recheck_after`` was 0 then: one core was busy with it until the pod had read."""
+    world = canary({"setWeight": 50}, {"analysis": {"duration": "1s", "checks": ERRORS["checks"]}}, {"pause": {}})
+    waits: list[float | None] = []
+    world.on_plan.append(lambda world, decided: waits.append(decided[1].recheck_after))
+    world.model(TWO)
+    until(world, 50)
+    world.pods.mute.update(pod["metadata"]["uid"] for pod in ready_pods(world, front(world)))
+    world.settle(within=120)
+    assert 0.0 not in waits
+
+
+def test_blue_green_takes_over_when_its_time_has_come_and_not_at_the_deadline() -> None:
+    """The decision that ended the last step named the deadline as the time to look again, ten minutes later."""
+    world = serving(strategy="BlueGreen", blueGreen={"autoPromoteAfter": "10s"})
+    before, begun = front(world), world.seconds
+    world.model(TWO)
+    while front(world) == before:
+        assert world.step() or world.wait(begun + 600)
+    assert world.seconds - begun < 12
+
+
+def test_nothing_is_written_while_a_failed_check_waits_for_a_person() -> None:
+    """The count of failed measurements, and the numbers of the evidence, were written at every interval, for ever."""
+    world = canary({"setWeight": 50}, {"pause": {"duration": "1h"}}, onFailure="Pause")
+    world.model(ERRORING)
+    world.settle(within=300)
+    assert world.resource()["status"]["phase"] == "Paused"
+    before = len(world.api.writes)
+    for _ in range(10):
+        world.advance(world.seconds + 60)
+        world.pods.poll()
+        world.settle(within=1)
+    assert world.api.writes[before:] == []
+
+
+def test_the_preview_shows_the_promoted_revision_and_never_again_the_former_one() -> None:
+    """With the switch it went back to the old revision, and a moment later to the new one."""
+    world = serving(strategy="BlueGreen", blueGreen={"autoPromoteAfter": "10s"})
+    world.model(TWO)
+    world.settle()
+    shown = [w.body["spec"]["selector"][names.REVISION] for w in world.api.writes if w.name == "digits-preview"]
+    assert shown == [*dict.fromkeys(shown)]
+    assert shown[-1] == front(world)
+
+
+def test_a_step_is_told_in_one_status() -> None:
+    """A decision made twice in the moment in which a step began told evidence of a step that had shown nothing."""
+    world = canary({"setWeight": 20}, {"pause": {"duration": "1m"}}, {"setWeight": 60}, {"pause": {"duration": "1m"}})
+    world.model(TWO)
+    world.settle()
+    told = [w.body["status"]["rollout"].get("step") for w in world.api.writes if w.subresource == "status"]
+    assert max(told.count(step) for step in (1, 2, 3, 4)) <= 2
+
+
+def test_a_failed_measurement_that_is_borne_is_remembered_in_the_next_step() -> None:
+    """In the moment in which a step began it was forgotten, and so borne again and again."""
+    checks = [{"metric": "errorRate", "max": 0.01, "failureLimit": 1}]
+    world = canary({"setWeight": 50}, {"pause": {"duration": "1h"}}, analysis={"interval": "10s", "checks": checks})
+    world.model(ERRORING)
+    counts: list[int] = []
+
+    def note(world: World) -> None:
+        failures = world.resource()["status"]["rollout"].get("failures") or [{"count": 0}]
+        counts.append(failures[0]["count"])
+
+    world.checks.append(note)
+    world.settle()
+    assert world.condition("Stalled") == ("True", "RolledBack")
+    assert 1 in counts
+
+
+def test_a_document_that_somebody_deleted_is_not_taken_for_read_when_it_is_written_again() -> None:
+    """Its generation began with 1 again; pods that had read generation 4 of the former one seemed to have read it, and
+    the candidate went while they still sent it half of the requests."""
+    world = canary({"setWeight": 50}, {"pause": {}})
+    world.model(TWO)
+    until(world, 50)
+    world.settle(within=60)
+    generation = document(world)["generation"]
+    world.api.delete("ConfigMap", NAMESPACE, "digits-traffic")
+    world.pods.slow.update(pod["metadata"]["uid"] for pod in ready_pods(world, front(world)))
+    world.model(THREE)
+    world.settle()
+    assert document(world)["generation"] > generation
+
+
+def test_a_first_revision_whose_pods_answer_before_its_deployment_says_so_keeps_them() -> None:
+    """Its Deployment's report comes after the pod's. In between, a changed spec took users' only ready pod away."""
+    world = watch(World())
+    world.create(model={"uri": ONE}, scaling={"replicas": 2})
+    while not (ready := [uid for uid in world.pods.read if _is_ready(world, uid)]):
+        assert world.step()
+    world.edit(lambda spec: spec.update(rollout={"paused": True}, model={"uri": TWO}))
+    for kind in ("Pod", "ModelDeployment"):
+        while world.operator.streams[kind]:
+            world.operator.deliver(kind)
+    world.operator.streams["Deployment"].clear()
+    world.operator.work()
+    assert ready
+    assert [d["metadata"]["labels"][names.REVISION] for d in world.api.all("Deployment")] == [front(world)]
+
+
+def _is_ready(world: World, uid: str) -> bool:
+    return any(pod["metadata"]["uid"] == uid for pod in ready_pods(world, front(world)))
+
+
+def test_a_revision_that_was_given_up_shall_have_no_pods() -> None:
+    """The status said that it shall have three, and after a restart that it shall have one."""
+    world = canary({"shadow": {"duration": "10s"}}, {"setWeight": 50}, {"pause": {"duration": "1m"}})
+    world.model(ERRORING)
+    world.settle()
+    candidate = world.resource()["status"]["candidate"]
+    assert (candidate["replicas"], candidate["ready"]) == (0, 0)
+    before = len(world.api.writes)
+    world.restart()
+    world.settle()
+    assert world.api.writes[before:] == []
