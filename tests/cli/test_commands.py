@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +14,6 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
 from typer.testing import CliRunner
 
 from modelway.cli.app import app
@@ -19,14 +21,14 @@ from modelway.manifests import names
 from tests.cli.documents import ONE, TWO, canary, labelled, on_its_way, rolled_back, settled, step, until
 from tests.cli.http_api import HttpApi
 
-Command = Callable[..., Result]
+Command = Callable[..., Any]
 WAITING: list[dict[str, Any]] = [{"setWeight": 50}, {"pause": {}}]
 
 
 def command(api: HttpApi, kubeconfig: Path) -> Command:
     """``modelway …`` for that cluster."""
 
-    def run(*arguments: str) -> Result:
+    def run(*arguments: str) -> Any:
         return CliRunner().invoke(app, [*arguments, "--kubeconfig", str(kubeconfig)])
 
     return run
@@ -250,3 +252,19 @@ def test_a_failed_rollout_is_retried_in_one_line(tmp_path: Path) -> None:
     assert told.output == "retry digits: done. The failure is forgotten; it begins anew.\n"
     step(api.cluster)
     assert not api.cluster.condition("Stalled")
+
+
+def completed(kubeconfig: Path, *words: str) -> list[str]:
+    """What kubectl is told of the last word."""
+    command = [sys.executable, "-c", "from modelway.cli.completion import main; main()", *words]
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def test_kubectl_completes_commands_options_and_names(api: HttpApi, tmp_path: Path) -> None:
+    with api.serving(tmp_path) as kubeconfig:
+        assert completed(kubeconfig, "pro") == ["promote", ":4"]
+        assert completed(kubeconfig, "promote", "--fu") == ["--full", ":4"]
+        assert completed(kubeconfig, "get", "di") == ["digits", ":4"]
+        assert completed(kubeconfig, "plan", "-f", "")[-1] == ":0"
+    assert completed(tmp_path / "nowhere", "get", "di") == [":4"]

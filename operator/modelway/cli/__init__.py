@@ -3,6 +3,7 @@
 - ``app``         the table of commands; they are in ``looking``, ``changing`` and ``checking``, and each reads, asks a
                   view, and shows what it says
 - ``options``     what all commands take, and how their errors end them
+- ``completion``  what kubectl's completion asks of a plugin
 - ``connection``  which cluster, whose identity, which namespace
 - ``reading``     what the API server holds about one ModelDeployment, as a ``Seen``
 - ``seen``        that value, and small questions about it

@@ -103,6 +103,8 @@ async def _world(
             store.see(kind.kind, None, obj)
     world = observe(store, key, image or UNKNOWN_IMAGE, Measured())
     assert world is not None  # it was put there above
+    if (before.get("status") or {}).get("observedGeneration") != before["metadata"].get("generation"):
+        warnings += ("the operator has not looked at the latest change yet; this is planned on what it saw before.",)
     manager = gitops(before)
     if manager:
         warnings += (f"{manager} applies this object; what is applied by hand will be undone.",)
