@@ -145,8 +145,8 @@ MUTANTS = (
     Mutant(
         "numbers are told while a rollout is held",
         "progress.py",
-        "step.judgement.failed is not None and not step.position.held",
-        "step.judgement.failed is not None",
+        "ends=found is Stage.GIVING_UP)",
+        "ends=step.judgement.failed is not None)",
     ),
     Mutant(
         "a deleted document's successor begins with 1",

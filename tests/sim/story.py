@@ -138,7 +138,8 @@ class Story:
         """Somebody deletes a child by hand."""
         names = [name for name in self.world.api.objects if name[0] in CHILDREN]
         if names:
-            name = self.chance.choice(sorted(names))
+            documents = [name for name in names if name[0] == "ConfigMap"]
+            name = self.chance.choice(documents if documents and self.chance.random() < 0.3 else sorted(names))
             self.tell(f"somebody deletes {name[0]} {name[2]}")
             self.world.api.delete(*name)
 
@@ -174,6 +175,8 @@ class Story:
         """A while, whatever is under way."""
         seconds = self.chance.choice((0.5, 5.0, 30.0, 60.0, 150.0, 601.0))
         self.tell(f"{seconds} s pass")
+        if seconds >= 30:
+            self.world.catch_up()
         self.world.advance(self.world.seconds + seconds)
 
     def crash_soon(self) -> None:
@@ -225,8 +228,8 @@ ACTIONS: dict[Callable[[Story], None], int] = {
     Story.slow_mount: 2,
     Story.mounts_recover: 1,
     Story.time_passes: 3,
-    Story.crash_soon: 2,
-    Story.crash: 1,
+    Story.crash_soon: 4,
+    Story.crash: 2,
     Story.standby: 1,
     Story.coalesce: 1,
     Story.relist: 1,

@@ -124,6 +124,22 @@ def test_a_document_that_somebody_deleted_is_not_taken_for_read_when_it_is_writt
     assert document(world)["generation"] > generation
 
 
+def test_a_candidate_that_served_long_ago_goes_only_when_nobody_calls_it() -> None:
+    """Because it was promoted once, it was taken for a former stable revision, to which no pod sends a share."""
+    world = canary({"setWeight": 50}, {"pause": {}})
+    world.model(TWO)
+    world.settle()
+    world.act("promote-full")
+    world.settle()
+    world.model(ONE)
+    until(world, 50)
+    world.settle(within=60)
+    world.pods.slow.update(pod["metadata"]["uid"] for pod in ready_pods(world, front(world)))
+    world.model(THREE)
+    world.settle()  # NobodyCallsWhatGoes objects
+    assert len(world.api.all("Deployment")) == 2
+
+
 def test_a_first_revision_whose_pods_answer_before_its_deployment_says_so_keeps_them() -> None:
     """Its Deployment's report comes after the pod's. In between, a changed spec took users' only ready pod away."""
     world = watch(World())

@@ -26,7 +26,7 @@ def progress(situation: Situation, found: Stage, target: Aim, step: Advance) -> 
         told |= _position(step)
         if step.judgement.failures:
             told["failures"] = list(step.judgement.failures)
-    evidence = _evidence({} if situation.newly_targeted else before, step)
+    evidence = _evidence({} if situation.newly_targeted else before, step, ends=found is Stage.GIVING_UP)
     if evidence:
         told["evidence"] = evidence
     acknowledged = situation.obeyed.acknowledged(before.get("lastAction"), situation.now)
@@ -51,11 +51,11 @@ def _position(step: Advance) -> dict[str, Any]:
     return told
 
 
-def _evidence(before: Mapping[str, Any], step: Advance) -> list[dict[str, Any]]:
-    """The findings; as they were told if no verdict changed, for a number that changes is no news."""
+def _evidence(before: Mapping[str, Any], step: Advance, *, ends: bool) -> list[dict[str, Any]]:
+    """The findings; as they were told if no verdict changed and none ends the rollout, for a number that changes is no
+    news: a rollout that is held or paused writes nothing, whatever is measured meanwhile."""
     former: Sequence[dict[str, Any]] = before.get("evidence") or ()
     latest = [_told(finding) for finding in step.judgement.findings]
-    ends = step.judgement.failed is not None and not step.position.held  # while it is held, numbers are no news
     if not latest or (_verdicts(former) == _verdicts(latest) and not step.moved and not ends):
         return list(former)
     return latest

@@ -84,22 +84,34 @@ def leaving(situation: Situation, target: Aim) -> frozenset[str]:
 
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:
-    """Revisions that go and never served; they may have had a share."""
+    """Revisions that go and did not serve since their pods are there; they may have had a share."""
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
-    records = situation.records
-    return frozenset(hash for hash in going if not (hash in records and records[hash].promoted_at))
+    return frozenset(revision for revision in going if not _served(situation, revision))
+
+
+def _served(situation: Situation, revision: str) -> bool:
+    """Whether a revision's pods were promoted. One that served long ago, and was a candidate again, has new pods."""
+    record, deployment = situation.records.get(revision), _deployment(situation, revision)
+    if record is None or record.promoted_at is None:
+        return False
+    return deployment is None or deployment.created_at <= record.promoted_at
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
     record = situation.records.get(revision)
-    deployment = situation.live.get((Kind.DEPLOYMENT, names.revision(situation.resource.name, revision)))
-    return (record is not None and record.promoted_at is not None) or capacity.ready(deployment) > 0
+    answers = any(pod.ready for pod in situation.pods(revision))  # the Deployment's report of it comes later
+    promoted = record is not None and record.promoted_at is not None
+    return promoted or answers or capacity.ready(_deployment(situation, revision)) > 0
+
+
+def _deployment(situation: Situation, revision: str) -> Child | None:
+    return situation.live.get((Kind.DEPLOYMENT, names.revision(situation.resource.name, revision)))
 
 
 def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
     """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for, or may
     still be called."""
-    busy = target.kept | {situation.target.hash, situation.front, target.front}
+    busy = target.kept | {situation.target.hash, target.front}
     busy |= waiting(situation, target)
     old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)
     for record in old[: max(0, len(old) - situation.spec.rollout.history_limit)]:
