@@ -32,6 +32,7 @@ class HttpApi:
         self.events: list[dict[str, Any]] = []
         self.metadata: dict[str, Any] = {}  # more of the ModelDeployment's
         self.writes: list[tuple[str, Mapping[str, str], Any]] = []
+        self.dry_runs: list[tuple[str, Mapping[str, str]]] = []
         self.watched = 0
         self.news = asyncio.Condition()
         self.port = 0
@@ -124,6 +125,7 @@ class HttpApi:
         (live,) = self._documents("ModelDeployment")
         exists = live["metadata"]["name"] == name
         if "dryRun" in query:
+            self.dry_runs.append((how, query))
             return self._dry_run(sent, live if exists else None, how)
         self.writes.append((how, query, sent))
         if how == "application/json-patch+json":

@@ -208,6 +208,30 @@ def test_what_kubectl_applied_before_and_the_file_no_longer_says_would_be_gone(
     assert told.output.splitlines()[1] == "  - spec.scaling.replicas: 2"
 
 
+def test_a_plan_applies_as_the_one_who_applied_before(modelway: Command, api: HttpApi, tmp_path: Path) -> None:
+    flux = {"manager": "kustomize-controller", "operation": "Apply", "fieldsV1": {"f:spec": {"f:model": {}}}}
+    status = {"manager": "modelway", "operation": "Apply", "subresource": "status", "fieldsV1": {"f:status": {}}}
+    api.metadata = {"managedFields": [status, flux]}
+    told = modelway("plan", "-f", manifest(tmp_path, labelled(ONE, "1", steps=WAITING)))
+    ((how, query),) = api.dry_runs
+    assert how == "application/apply-patch+yaml"
+    assert query == {"fieldManager": "kustomize-controller", "force": "true", "dryRun": "All"}
+    assert "warning: Flux applies this object; what is applied by hand will be undone." in told.output
+
+
+def test_a_plan_before_the_operator_looked_says_so(modelway: Command, api: HttpApi, tmp_path: Path) -> None:
+    api.cluster.change(labelled("s3://models/digits/3/", "3", steps=WAITING))
+    told = modelway("plan", "-f", manifest(tmp_path, labelled("s3://models/digits/4/", "4", steps=WAITING)))
+    assert "warning: the operator has not looked at the latest change yet" in told.output
+
+
+def test_a_verb_waits_until_the_operator_knows_the_latest_spec(modelway: Command, api: HttpApi) -> None:
+    api.cluster.change(labelled("s3://models/digits/3/", "3", steps=WAITING))
+    told = modelway("promote", "digits", "--timeout", "1")
+    assert (told.exit_code, api.writes) == (1, [])
+    assert "the operator has not looked at the latest change of digits yet" in told.stderr
+
+
 def test_watching_prints_what_changed_and_nothing_else(api: HttpApi, tmp_path: Path) -> None:
     with api.serving(tmp_path) as kubeconfig:
         ended = threading.Thread(target=_change_then_vanish, args=(api,))

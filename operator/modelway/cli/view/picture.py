@@ -142,7 +142,7 @@ def _pod(pod: Pod) -> PodLine:
     return PodLine(pod.name, pod.ready, pod_state(pod), pod.node, sum(each.restarts for each in pod.containers))
 
 
-_INIT_DONE: Final = 0
+_BEGINNING: Final = frozenset({"PodInitializing", "ContainerCreating"})  # each container waits so at first
 
 
 def pod_state(pod: Pod) -> str:
@@ -154,10 +154,9 @@ def pod_state(pod: Pod) -> str:
     if pod.unschedulable:
         return f"no node takes it: {pod.unschedulable}"
     for container in pod.containers:
-        if container.waiting_reason and container.waiting_reason not in ("PodInitializing", "ContainerCreating"):
+        if container.waiting_reason and container.waiting_reason not in _BEGINNING:
             return f"container {container.name}: {container.waiting_reason}"
-    fetched = any(each.init and each.exit_code == _INIT_DONE for each in pod.containers)
-    if fetched:
+    if any(each.init and each.exit_code == 0 for each in pod.containers):
         return "loads the model"
     return "fetches the model" if pod.node else "waits for a node"
 
