@@ -77,7 +77,7 @@ def told(situation: Situation) -> str:
         return ""
     where = f"Step {position.index + 1} of {len(position.steps)}:"
     if position.held:
-        return f"{where} held. {position.held}"
+        return f"{where} held. {position.held.rstrip('.')}."  # a check's sentence has no full stop
     share = f"{position.weight}% of the requests" if position.weight else "no requests"
     until = f" until {rfc3339(position.ends_at)}" if position.ends_at else ""
     if step.set_weight is not None:
