@@ -166,6 +166,25 @@ def time_to_look_again(view: View, decide: Decide) -> Objections:
         yield f"the step ends at {ends}, and nobody looks then"
 
 
+def errors_are_noticed(view: View, decide: Decide) -> Objections:
+    """A candidate that fails half of its requests does not get through a step in which that is watched."""
+    uri, rollout = view.spec.model.uri, view.spec.rollout
+    moves = bool(view.front) and view.front_after != view.front
+    if not moves or "erroring" not in uri or view.marked(view.target, names.PROMOTED_AT) or _told_by_a_person(view):
+        return
+    if any(check.metric == "errorRate" and not check.failure_limit for check in rollout.effective_checks):
+        weight, watched = 0, 0.0
+        for step in rollout.effective_steps:
+            weight = weight if step.set_weight is None else step.set_weight
+            watched = max(watched, step.duration_seconds or 0.0) if weight else watched
+        if watched >= 10:
+            yield f"{uri} is promoted, and half of its requests fail"
+
+
+def _told_by_a_person(view: View) -> bool:
+    return bool(view.rollout.get("lastAction") or view.obeyed)
+
+
 RULES: tuple[Callable[[View, Decide], Objections], ...] = (
     capacity_before_weight,
     serving_capacity,
@@ -177,6 +196,7 @@ RULES: tuple[Callable[[View, Decide], Objections], ...] = (
     steps_take_their_time,
     failures_are_remembered,
     time_to_look_again,
+    errors_are_noticed,
 )
 
 

@@ -130,6 +130,7 @@ MUTANTS = (
         "        if not self.action:\n",
         "        if not self.action or not self.done:\n",
     ),
+    Mutant("a failed check has no effect", "rollout.py", "    (_failed_a_check, Stage.GIVING_UP),\n", ""),
     Mutant(
         "two steps at once",
         "advance.py",

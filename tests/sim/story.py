@@ -222,7 +222,7 @@ ACTIONS: dict[Callable[[Story], None], int] = {
     Story.edit_rollout: 2,
     Story.edit_paused: 1,
     Story.edit_scaling: 2,
-    Story.verb: 6,
+    Story.verb: 10,
     Story.delete_child: 2,
     Story.pod_trouble: 3,
     Story.slow_mount: 2,

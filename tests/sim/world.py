@@ -24,8 +24,10 @@ from tests.sim.api import FakeApi, Written
 from tests.sim.controllers import Cluster
 from tests.sim.measuring import Pods
 from tests.sim.operator import RESYNC, Operator
+from tests.sim.users import NAMESPACE, Users
 
-NAMESPACE = "models"
+__all__ = ["NAMESPACE", "Crash", "Decided", "Violated", "World"]
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FAULTS = ("409", "410", "429", "500", "503", "unreachable", "lost before", "lost after")
 
@@ -42,7 +44,7 @@ Decided = tuple[Seen, Plan, datetime]
 
 
 @dataclass
-class World:
+class World(Users):
     """The simulation. ``chance`` decides what happens next; without it things happen in a plain order."""
 
     chance: random.Random | None = None
@@ -91,46 +93,6 @@ class World:
 
     def clock(self) -> float:
         return self.seconds
-
-    # What users do.
-
-    def create(self, name: str = "digits", **spec: Any) -> None:
-        manifest = {
-            "apiVersion": "modelway.io/v1alpha1",
-            "kind": "ModelDeployment",
-            "metadata": {"namespace": NAMESPACE, "name": name},
-            "spec": spec or {"model": {"uri": "http://models/1.onnx"}},
-        }
-        self.api.create(manifest, "kubectl")
-
-    def edit(self, change: Callable[[dict[str, Any]], None], name: str = "digits") -> None:
-        self.api.update("ModelDeployment", NAMESPACE, name, "kubectl", lambda obj: change(obj["spec"]))
-
-    def model(self, uri: str, name: str = "digits") -> None:
-        """The user asks for another model."""
-        self.edit(lambda spec: spec.update(model={"uri": uri}), name)
-
-    def act(self, verb: str, name: str = "digits") -> None:
-        """The user writes the annotation with a verb about the revision that comes up."""
-        target = self.resource(name)["status"]["rollout"]["target"].rpartition("-")[2]
-        self.annotate(f"{verb}@{target}", name)
-
-    def annotate(self, action: str, name: str = "digits") -> None:
-        """The user writes the annotation."""
-        action_ = {"annotations": {"modelway.io/action": action}}
-        self.api.update("ModelDeployment", NAMESPACE, name, "kubectl", lambda obj: obj["metadata"].update(action_))
-
-    def resource(self, name: str = "digits") -> dict[str, Any]:
-        found = self.api.get("ModelDeployment", NAMESPACE, name)
-        assert found is not None
-        return found
-
-    def condition(self, kind: str, name: str = "digits") -> tuple[str, str]:
-        """A condition's status and reason; two empty words if there is none."""
-        for condition in self.resource(name).get("status", {}).get("conditions") or ():
-            if condition["type"] == kind:
-                return condition["status"], condition["reason"]
-        return "", ""
 
     # What happens by itself.
 

@@ -84,17 +84,13 @@ def leaving(situation: Situation, target: Aim) -> frozenset[str]:
 
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:
-    """Revisions that go and did not serve since their pods are there; they may have had a share."""
+    """Revisions that go and were candidates until now; they may have had a share. One that served long ago and was
+    asked for again had got the next number."""
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
-    return frozenset(revision for revision in going if not _served(situation, revision))
-
-
-def _served(situation: Situation, revision: str) -> bool:
-    """Whether a revision's pods were promoted. One that served long ago, and was a candidate again, has new pods."""
-    record, deployment = situation.records.get(revision), _deployment(situation, revision)
-    if record is None or record.promoted_at is None:
-        return False
-    return deployment is None or deployment.created_at <= record.promoted_at
+    serving = target.stable.number if target.stable else 0
+    records = situation.records
+    served = {hash for hash, record in records.items() if record.promoted_at and record.number <= serving}
+    return frozenset(going - served)
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
