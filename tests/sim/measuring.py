@@ -179,7 +179,7 @@ class Pods:
         return {(golden.candidate, golden.config_map): proof}
 
     def _report(self, pod: dict[str, Any]) -> Report:
-        counted = REQUESTS + int(self.clock())  # pods go on answering
+        counted = REQUESTS + 2 * int(self.clock())  # pods go on answering
         meta, mine = pod["metadata"], uri(pod)
         revision, document = meta["labels"][names.REVISION], self.read.get(meta["uid"], {})
         signature = Signature((Tensor("x", "FP32", (-1, 2 if "wide" in mine else 1)),), ())

@@ -49,6 +49,7 @@ class Played:
     writes: int = 0
     crashes: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0  # seconds
     findings: list[Finding] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
 
@@ -58,6 +59,7 @@ class Played:
         self.decisions += other.decisions
         self.writes += other.writes
         self.crashes += other.crashes
+        self.cpu += other.cpu
         self.findings += other.findings
         self.ends += other.ends
 
@@ -68,7 +70,8 @@ class Played:
         found = "; ".join(f"{count} of {rule}" for rule, count in rules.most_common()) or "none"
         rate = self.stories / max(self.seconds, 0.001)
         counts = f"{self.decisions} decisions, {self.writes} writes, {self.crashes} crashes"
-        speed = f"{self.stories} schedules in {self.seconds:.0f} s ({rate:.0f} a second)"
+        each = 1000 * self.cpu / max(self.stories, 1)
+        speed = f"{self.stories} schedules in {self.seconds:.0f} s ({rate:.0f} a second, {each:.0f} ms of CPU each)"
         return f"{speed}: {counts}; ends: {ends}; violations: {found}"
 
 
@@ -85,7 +88,7 @@ def silence() -> Iterator[None]:
 
 def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20) -> Played:
     """Plays the stories of these seeds; ends after so many findings."""
-    played, begun = Played(), time.monotonic()
+    played, begun, cpu = Played(), time.monotonic(), time.process_time()
     with silence():
         for seed in seeds:
             story = Story(seed)
@@ -99,7 +102,7 @@ def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20) -> Played:
             played.ends[str((world.resource().get("status") or {}).get("phase"))] += 1
             if len(played.findings) >= at_most:
                 break
-    played.seconds = time.monotonic() - begun
+    played.seconds, played.cpu = time.monotonic() - begun, time.process_time() - cpu
     return played
 
 
