@@ -30,6 +30,9 @@ def expect_a_good_end(world: World) -> None:
     if reached == target and _mark(world, target, names.PROMOTED_AT):
         _settled(world, resource)
     elif failed:
+        why = _mark(world, target, names.FAILED_MESSAGE)
+        if resource["spec"]["model"]["uri"] in GOOD and why.startswith(("errorRate", "shadowAgreement")):
+            raise Violated(f"a good model was given up: {why}")
         if phase not in ("Failed", "Paused", "ScaledToZero", "Degraded"):
             raise Violated(f"{target} failed, but the phase is {phase}")
     elif phase not in ("Paused", "ScaledToZero"):
@@ -50,9 +53,10 @@ def _settled(world: World, resource: dict[str, Any]) -> None:
     target = resource["spec"]["model"]["uri"]
     if target not in GOOD and target.rpartition("/")[2] in ("broken.onnx", "crashing.onnx", "homeless.onnx"):
         raise Violated(f"{target} can't serve, and is promoted")
-    mine, fresh = state(world), state(settled(resource["spec"]))
     if resource["spec"]["rollout"].get("paused"):
         return  # a fresh one does not begin; this one did before
+    mine, fresh = state(world), state(settled(resource["spec"]))
+    world.compared = True
     if mine != fresh:
         told = [
             f"{key}: {mine.get(key)} instead of {fresh.get(key)}"

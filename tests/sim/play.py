@@ -48,6 +48,7 @@ class Played:
     decisions: int = 0
     writes: int = 0
     crashes: int = 0
+    compared: int = 0  # ends that were held against that of a fresh ModelDeployment with the same spec
     seconds: float = 0.0
     cpu: float = 0.0  # seconds
     findings: list[Finding] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Played:
         self.decisions += other.decisions
         self.writes += other.writes
         self.crashes += other.crashes
+        self.compared += other.compared
         self.cpu += other.cpu
         self.findings += other.findings
         self.ends += other.ends
@@ -69,7 +71,8 @@ class Played:
         rules = Counter(finding.rule for finding in self.findings)
         found = "; ".join(f"{count} of {rule}" for rule, count in rules.most_common()) or "none"
         rate = self.stories / max(self.seconds, 0.001)
-        counts = f"{self.decisions} decisions, {self.writes} writes, {self.crashes} crashes"
+        fresh = f"{self.compared} ends as of a fresh one"
+        counts = f"{self.decisions} decisions, {self.writes} writes, {self.crashes} crashes, {fresh}"
         each = 1000 * self.cpu / max(self.stories, 1)
         speed = f"{self.stories} schedules in {self.seconds:.0f} s ({rate:.0f} a second, {each:.0f} ms of CPU each)"
         return f"{speed}: {counts}; ends: {ends}; violations: {found}"
@@ -99,6 +102,7 @@ def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20) -> Played:
             played.decisions += world.decisions
             played.writes += len(world.api.writes)
             played.crashes += world.crashes
+            played.compared += world.compared
             played.ends[str((world.resource().get("status") or {}).get("phase"))] += 1
             if len(played.findings) >= at_most:
                 break

@@ -236,6 +236,7 @@ class World(Users):
     broken = 0.0
     done = 0  # writes since the last decision
     decisions = 0
+    compared = False  # its end with that of a fresh one
 
     def _meanwhile(self) -> None:
         assert self.chance
