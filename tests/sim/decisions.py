@@ -101,17 +101,15 @@ def verbs_need_their_precondition(view: View, decide: Decide) -> Objections:
     if (view.rollout_after.get("lastAction") or {}).get("action") != value:
         yield f"{value} is not answered"
         return
-    action = view.obeyed
-    found = re.match(r"([a-z-]+)@([0-9a-f]{10})(:|$)", value)
-    if action["result"] == "Done" and (found is None or found[2] != view.target or found[1] not in VERBS):
+    action, found = view.obeyed, re.match(r"([a-z-]+)@([0-9a-f]{10})(:|$)", value)
+    done, failed = action["result"] == "Done", bool(view.marked(view.target, names.FAILED_AT))
+    if done and (found is None or found[2] != view.target or found[1] not in VERBS):
         yield f"{value} is obeyed, but the spec asks for {view.target}"
-    if action["result"] == "Done" and found and found[1] in ("promote", "pause", "resume", "promote-full"):
-        if view.front == view.target and view.marked(view.target, names.PROMOTED_AT):
-            yield f"{value} is obeyed by a revision that serves already"
-        if view.rollout.get("target") == names.revision(view.name, view.target) and view.marked(
-            view.target, names.FAILED_AT
-        ):
-            yield f"{value} is obeyed by a revision that failed"
+    if done and not failed and view.front == view.target and view.marked(view.target, names.PROMOTED_AT):
+        yield f"{value} is obeyed by a revision that serves already"
+    told = view.rollout.get("target") == names.revision(view.name, view.target)
+    if done and failed and told and found and found[1] not in ("abort", "retry"):
+        yield f"{value} is obeyed by a revision that failed"
     if action["result"] == "Ignored":
         silent = replace(view.seen, resource=replace(view.seen.resource, annotations={}))
         without = decide(silent, view.now)

@@ -149,6 +149,8 @@ class Idempotent:
         again = observe(operator.store, (seen.resource.namespace, seen.resource.name), IMAGE, seen.measured)
         if again is None or not _same_user(seen.resource, again.resource):
             return ""  # the answer to a write told us of something new, too
+        if len({(child.kind, child.name) for child in again.children}) < len(again.children):
+            return ""  # written anew by us, and that the former one was deleted is still on its way to us
         following = world.decide(_as_seen(seen, again), now)
         if following.writes:
             return f"decided again in the same moment, it writes: {[write.why for write in following.writes]}"

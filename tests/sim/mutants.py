@@ -59,9 +59,9 @@ MUTANTS = (
     ),
     Mutant(
         "a verb is obeyed whatever its precondition",
-        "verbs.py",
-        "    if not subject.rolling:\n        return _NOT_ROLLING\n",
-        "",
+        "situation.py",
+        "        rolling=rolling and not failed,\n",
+        "        rolling=True,\n",
     ),
     Mutant(
         "replicas are sent beside an autoscaler",
