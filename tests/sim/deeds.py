@@ -80,8 +80,9 @@ class Settle:
         if written.kind != "Deployment" or written.method != "DELETE":
             return ""
         revision = written.name.rpartition("-")[2]
-        served = view.marked(revision, names.PROMOTED_AT) or view.ready(revision)
-        if revision == front(world) and served:
+        if not view.marked(revision, names.PROMOTED_AT) and not view.ready(revision):
+            return ""  # nobody was ever answered by it
+        if revision == front(world):
             return f"{revision} is what users reach, and its pods are deleted"
         since = world.seconds - self.left.get(revision, -1e9)
         least = max(SETTLE, view.spec.rollout.scale_down_seconds)
