@@ -167,7 +167,7 @@ def time_to_look_again(view: View, decide: Decide) -> Objections:
 def errors_are_noticed(view: View, decide: Decide) -> Objections:
     """A candidate that fails half of its requests does not get through a step in which that is watched."""
     uri, rollout = view.spec.model.uri, view.spec.rollout
-    moves = bool(view.front) and view.front_after != view.front
+    moves = view.front_after != view.front and bool(view.marked(view.front, names.PROMOTED_AT))
     if not moves or "erroring" not in uri or view.marked(view.target, names.PROMOTED_AT) or _told_by_a_person(view):
         return
     if any(check.metric == "errorRate" and not check.failure_limit for check in rollout.effective_checks):

@@ -73,6 +73,18 @@ def test_nothing_is_written_while_a_failed_check_waits_for_a_person() -> None:
     assert world.api.writes[before:] == []
 
 
+def test_why_a_rollout_is_held_is_not_forgotten_when_it_is_scaled() -> None:
+    """With another number of pods the shares are written anew, and what was counted before was told to be unknown."""
+    world = canary({"setWeight": 75}, {"pause": {"duration": "1h"}}, onFailure="Pause")
+    world.model(ERRORING)
+    world.settle(within=300)
+    world.edit(lambda spec: spec.update(scaling={"replicas": 3}))
+    for _ in range(40):
+        world.step()
+    evidence = world.resource()["status"]["rollout"]["evidence"]
+    assert [each["state"] for each in evidence] == ["Failed"]
+
+
 def test_the_preview_shows_the_promoted_revision_and_never_again_the_former_one() -> None:
     """With the switch it went back to the old revision, and a moment later to the new one."""
     world = serving(strategy="BlueGreen", blueGreen={"autoPromoteAfter": "10s"})

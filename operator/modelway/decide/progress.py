@@ -56,6 +56,10 @@ def _evidence(before: Mapping[str, Any], step: Advance, *, ends: bool) -> list[d
     news: a rollout that is held or paused writes nothing, whatever is measured meanwhile."""
     former: Sequence[dict[str, Any]] = before.get("evidence") or ()
     latest = [_told(finding) for finding in step.judgement.findings]
+    if step.position.held and not step.moved and not any("value" in told for told in latest):
+        return list(
+            former
+        )  # shares changed while it is held: that nothing was counted since is no reason to forget why
     if not latest or (_verdicts(former) == _verdicts(latest) and not step.moved and not ends):
         return list(former)
     return latest
