@@ -129,6 +129,7 @@ def farewell() -> None:
             'eval "$(.venv/bin/python -m e2e.cluster env)"   # this cluster\'s kubectl\n'
             f"kubectl -n {NAMESPACE} get md,deployments,pods\n"
             f"kubectl -n {NAMESPACE} describe md digits\n"
+            f".venv/bin/modelway get digits -n {NAMESPACE}        # docs/rollouts.md leads through two canaries\n"
             "kubectl explain md.spec\n"
             f"kubectl -n {NAMESPACE} apply -f examples/quickstart.yaml # and back\n"
             f"kubectl delete namespace {NAMESPACE}               # end of the demo\n"
