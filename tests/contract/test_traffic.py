@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def test_the_server_reads_every_document_that_a_canary_brings() -> None:
                 break
             cluster.wait(plan.recheck_after + 0.001)
     read = [parse(json.dumps(document).encode()) for document in documents]
-    assert [one.generation for one in read] == sorted({one.generation for one in read})
+    for one, other in pairwise(read):  # what is the operator's own may change without the pods reading anything new
+        assert other == one or other.generation == one.generation + 1
     shared = [one for one in read if one.candidate is not None]
     assert {one.weight for one in shared} >= {0, 2500}
     assert 5000 in {one.shadow.share for one in shared if one.shadow}
