@@ -141,7 +141,8 @@ def settled(situation: Situation) -> bool:
 
 def confirmed(situation: Situation, wanted: Mapping[str, Any]) -> bool:
     """Whether the shares that this document tells of are those by which requests are answered."""
-    return situation.document == wanted and not unconfirmed(situation, wanted)
+    written = situation.document.get("generation") == wanted.get("generation")  # what we alone read is none of pods'
+    return written and not unconfirmed(situation, wanted)
 
 
 def draining(situation: Situation, wanted: Mapping[str, Any]) -> bool:
