@@ -154,6 +154,14 @@ def failures_are_remembered(view: View, decide: Decide) -> Objections:
         yield f"{view.target} failed and is tried again"
 
 
+def held_only_when_asked(view: View, decide: Decide) -> Objections:
+    """A failed check ends the rollout, unless ``onFailure`` says that a person shall decide."""
+    held, new = str(view.rollout_after.get("held") or ""), not view.rollout.get("held")
+    asked = view.spec.rollout.on_failure == "Pause" or str(view.obeyed.get("action", "")).startswith("pause@")
+    if held and new and not asked:
+        yield f"nobody asked to hold it: {held}"
+
+
 def time_to_look_again(view: View, decide: Decide) -> Objections:
     """10. Each decision carries the time to look again where time alone changes the next one."""
     if view.plan.recheck_after is not None and view.plan.recheck_after < 0:
@@ -193,6 +201,7 @@ RULES: tuple[Callable[[View, Decide], Objections], ...] = (
     one_step_at_a_time,
     steps_take_their_time,
     failures_are_remembered,
+    held_only_when_asked,
     time_to_look_again,
     errors_are_noticed,
 )

@@ -51,9 +51,14 @@ class Story:
         self.world.chance = chance
         self.world.pods.hasty = chance.random() < 0.4
         self.tell(f"{told}: {specs.plain(self.world.resource()['spec'])}")
+        if chance.random() < 0.5:  # an update is under way when the trouble begins
+            uri = chance.choice((*specs.GOOD[1:], *(f"http://models/{name}.onnx" for name in specs.BAD[:3])))
+            self.tell(f"the user asks for {uri}")
+            self.world.model(uri)
+            self._go_on(150, until_shared=True)
         for _ in range(chance.choice((1, 2, 3, 4, 6))):
             self._something()
-            self._go_on(chance.choice((0, 1, 5, 20, 60, 120)))
+            self._go_on(chance.choice((0, 1, 5, 20, 60, 120)), until_shared=chance.random() < 0.5)
         self._end()
 
     def _something(self) -> None:
@@ -61,11 +66,18 @@ class Story:
         action = self.chance.choices(names, [ACTIONS[name] for name in names])[0]
         action(self)
 
-    def _go_on(self, steps: int) -> None:
-        """Whatever can happen happens, so many times; time passes when nothing else does."""
-        for _ in range(steps):
+    def _go_on(self, steps: int, *, until_shared: bool) -> None:
+        """Whatever can happen happens, so many times; time passes when nothing else does. Most of what can go wrong
+        goes wrong while two revisions share the requests, so half of the time it goes on until they do."""
+        for _ in range(max(steps, 150) if until_shared else steps):
+            if until_shared and self._shared():
+                return
             if not self.world.step() and not self.world.wait(self.world.seconds + 3600):
                 return
+
+    def _shared(self) -> bool:
+        document = self.world.api.get("ConfigMap", NAMESPACE, f"{NAME}-traffic")
+        return document is not None and '"stable"' in document["data"]["traffic.json"]
 
     def _end(self) -> None:
         """The trouble is over: it comes to rest, and where it rests is right."""
@@ -138,10 +150,16 @@ class Story:
         """Somebody deletes a child by hand."""
         names = [name for name in self.world.api.objects if name[0] in CHILDREN]
         if names:
-            documents = [name for name in names if name[0] == "ConfigMap"]
-            name = self.chance.choice(documents if documents and self.chance.random() < 0.3 else sorted(names))
+            name = self.chance.choice(sorted(names))
             self.tell(f"somebody deletes {name[0]} {name[2]}")
             self.world.api.delete(*name)
+
+    def delete_document(self) -> None:
+        """Somebody deletes the traffic document while two revisions share the requests, and wants something else."""
+        if self._shared():
+            self.tell("somebody deletes the traffic document")
+            self.world.api.delete("ConfigMap", NAMESPACE, f"{NAME}-traffic")
+            self.chance.choice((self.new_model, self.verb, self.slow_mount, self.edit_rollout))()
 
     def pod_trouble(self) -> None:
         """A pod dies, is drained, or does not answer for a while."""
@@ -224,6 +242,7 @@ ACTIONS: dict[Callable[[Story], None], int] = {
     Story.edit_scaling: 2,
     Story.verb: 10,
     Story.delete_child: 2,
+    Story.delete_document: 3,
     Story.pod_trouble: 3,
     Story.slow_mount: 2,
     Story.mounts_recover: 1,
