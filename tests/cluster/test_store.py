@@ -136,9 +136,16 @@ def test_a_child_that_is_listed_before_its_resource_is_there_when_the_resource_c
 
 def test_a_sweep_forgets_what_a_census_did_not_name_and_spares_what_came_later() -> None:
     store = filled()
-    store.see("ConfigMap", "ADDED", config_map(50, "young", uid="cm-2"))
+    young = config_map(50, "young", uid="cm-2")
+    store.see("ConfigMap", "ADDED", young | {"metadata": young["metadata"] | {"name": "another"}})
     assert store.sweep("ConfigMap", [], before=40) == [Change(KEY, urgent=False)]
     assert data(store) == ["young"]
+
+
+def test_an_object_made_anew_under_a_name_replaces_the_former_one_whose_deletion_was_not_told_yet() -> None:
+    store = filled()
+    store.see("ConfigMap", "ADDED", config_map(50, "anew", uid="cm-2"))
+    assert data(store) == ["anew"]
 
 
 def test_a_listed_object_that_is_known_tells_that_a_watch_began_anew() -> None:

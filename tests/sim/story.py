@@ -153,12 +153,14 @@ class Story:
             name = self.chance.choice(sorted(names))
             self.tell(f"somebody deletes {name[0]} {name[2]}")
             self.world.api.delete(*name)
+            self.world.advance(self.world.seconds + 5)
 
     def delete_document(self) -> None:
         """Somebody deletes the traffic document while two revisions share the requests, and wants something else."""
         if self._shared():
             self.tell("somebody deletes the traffic document")
             self.world.api.delete("ConfigMap", NAMESPACE, f"{NAME}-traffic")
+            self.world.advance(self.world.seconds + 5)  # nobody does it twice within a second
             self.chance.choice((self.new_model, self.verb, self.slow_mount, self.edit_rollout))()
 
     def pod_trouble(self) -> None:

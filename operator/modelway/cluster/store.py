@@ -56,6 +56,8 @@ class Store:
             self._bury(previous.uid, previous.version)  # recreated under the same name; its deletion went unseen
         if old is not None and moved:
             self._drop(old)
+        if old is None and record.kind != MODEL_DEPLOYMENT.kind:
+            self._replace(key, record)
         self._keys[record.uid] = key
         self._tombstones.pop(record.uid, None)
         if record.kind == MODEL_DEPLOYMENT.kind:
@@ -67,6 +69,14 @@ class Store:
         elif old.body == record.body and old.generation == record.generation:
             return None  # nothing that a decision could see
         return self._change(key, record, old)
+
+    def _replace(self, key: Key, record: Record) -> None:
+        """A name is free only when its object is gone: one that was made anew tells so before the deletion does. Both
+        together, a decision could go by the former one's content."""
+        same = [r for r in self._owned.get(key, {}).values() if (r.kind, r.name) == (record.kind, record.name)]
+        for former in same:
+            if former.uid != record.uid and former.version < record.version:
+                self._bury(former.uid, former.version)
 
     def _change(self, key: Key, record: Record, old: Record | None) -> Change | None:
         if key not in self._resources:
