@@ -50,8 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif "list-type" in parts.query:
             self._send(200, self._listing(path, parse_qs(parts.query).get("prefix", [""])[0]))
         elif place.redirect:
-            self._send(302, b"", Location=place.redirect)
-            place.redirect = None
+            location, place.redirect = place.redirect, None  # before the client has the answer, and sets another one
+            self._send(302, b"", Location=location)
         elif path not in place.files:
             self._send(404, b"<Error><Code>NoSuchKey</Code></Error>")
         else:

@@ -12,9 +12,12 @@ REQUEST = post("/v2/models/tiny/infer", infer_body([1.0, 2.0, 3.0, 4.0]))
 
 
 def answered(server: Server) -> bool:
-    with server.connect() as client:
-        client.sendall(REQUEST)
-        return Reader(client).answer().status == 200
+    try:
+        with server.connect() as client:
+            client.sendall(REQUEST)
+            return Reader(client).answer().status == 200
+    except ConnectionError:
+        return False  # it still had no file for this one
 
 
 def limited(soft: int, hard: int) -> None:
