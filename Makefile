@@ -18,12 +18,12 @@ venv: .venv/installed ## the development environment, pinned by constraints.txt
 demo: venv ## cluster, images, chart, digits v1, update to v2 under load: the whole story in one command
 	@$(PY) -m e2e.demo
 
-check: venv ## the quick inner loop: lint, types, import contracts, drift, fast tests (a minute)
+check: venv ## the quick inner loop: lint, types, import contracts, drift, tests of values (a minute)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy operator runtime e2e bench
 	@.venv/bin/lint-imports --no-cache | tail -n 12
 	@$(PY) -m modelway.generate --check
-	@$(PY) -m pytest tests -q -m "not cluster"
+	@$(PY) -m pytest -q $(addprefix tests/,api cli contract decide manifests measure measurement queue world)
 
 test: venv ## everything this machine can run, the real cluster's stories included
 	@$(MAKE) --no-print-directory cluster-up images
