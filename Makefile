@@ -19,8 +19,7 @@ demo: venv ## cluster, images, chart, digits v1, update to v2 under load: the wh
 	@$(PY) -m e2e.demo
 
 check: venv ## the quick inner loop: lint, types, import contracts, drift, tests of values (a minute)
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
-	@.venv/bin/mypy operator runtime e2e bench
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy operator runtime e2e bench
 	@.venv/bin/lint-imports --no-cache | tail -n 12
 	@$(PY) -m modelway.generate --check
 	@$(PY) -m pytest -q $(addprefix tests/,api cli contract decide manifests measure measurement queue world)

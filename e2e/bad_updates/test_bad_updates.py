@@ -31,13 +31,14 @@ def bad_updates() -> list[Bad]:
         return {"uri": f"http://bad/{path}"}
 
     huge = {"resources": {"requests": {"cpu": "500", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}}
+    both = (DIGESTS["1"], DIGESTS["2"])
     memory = ("256Mi", "spec.serving.resources.limits.memory")
     return [
         Bad("not found", "ModelNotFound", ("404", "spec.model.uri"), bad("nothing.onnx")),
         Bad("refused", "ModelSourceUnreachable", ("refused",), {"uri": "http://nobody/model.onnx"}),
         Bad("a web page", "ModelNotAModel", ("HTML",), bad("page.onnx")),
         Bad("truncated", "ModelCorrupt", ("model",), bad("truncated.onnx")),
-        Bad("other bytes", "DigestMismatch", (DIGESTS["1"], DIGESTS["2"]), bad("other.onnx") | {"digest": DIGESTS["1"]}),
+        Bad("other bytes", "DigestMismatch", both, bad("other.onnx") | {"digest": DIGESTS["1"]}),
         Bad("too big for its limit", "OOMKilled", memory, bad("hungry.onnx")),
         Bad("unknown operator", "ModelUnsupported", ("Levitate",), bad("opset.onnx")),
         Bad("no such node", "Unschedulable", ("cpu",), serving=huge),
