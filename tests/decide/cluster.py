@@ -6,8 +6,6 @@ what a real API server would refuse.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -293,29 +291,8 @@ def fetched(uri: str) -> tuple[ContainerState, ...]:
     return (fetch, ContainerState("server", False, True, 0))
 
 
-def kinds(writes: Iterable[Write]) -> list[str]:
-    """What a plan writes, in short: ``+Service/digits ~Deployment/digits-… -Pod/…``."""
-    told = []
-    for write in writes:
-        if isinstance(write, Apply):
-            told.append(f"{'+' if write.create else '~'}{write.manifest['kind']}/{write.manifest['metadata']['name']}")
-        elif isinstance(write, Seed):
-            told.append(f"#{write.deployment}={write.replicas}")
-        else:
-            told.append(f"-{write.kind}/{write.name}")
-    return told
-
-
 def settled(spec: dict[str, Any]) -> Cluster:
     """A cluster in which that spec has come to rest."""
     cluster = Cluster(spec)
     cluster.settle()
     return cluster
-
-
-def short(told: list[str]) -> list[str]:
-    """Hashes as letters, in the order in which they appear."""
-    seen: dict[str, str] = {}
-    return [
-        re.sub(r"(?<=digits-)[0-9a-f]{10}", lambda m: seen.setdefault(m[0], "abcdef"[len(seen)]), line) for line in told
-    ]

@@ -8,7 +8,8 @@ import pytest
 
 from modelway.manifests import names
 from modelway.world import Kind
-from tests.decide.cluster import CPU, Cluster, fetched, kinds, settled, spec_of
+from tests.decide.cluster import CPU, Cluster, fetched, settled, spec_of
+from tests.decide.telling import kinds
 
 ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/digits/bad/"
 
@@ -46,7 +47,7 @@ def test_the_first_digest_is_recorded_and_handed_to_every_later_pod() -> None:
 
 
 def test_a_pod_with_other_bytes_is_deleted_and_never_counts() -> None:
-    from tests.decide.cluster import kinds, settled, spec_of
+    from tests.decide.cluster import settled, spec_of
 
     cluster = settled(spec_of(ONE, scaling={"replicas": 2}))
     name = sorted(cluster.pods)[1]

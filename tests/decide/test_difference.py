@@ -9,7 +9,8 @@ import pytest
 from modelway.decide.difference import covers
 from modelway.manifests import names
 from modelway.world import Kind
-from tests.decide.cluster import Cluster, kinds, spec_of
+from tests.decide.cluster import Cluster, spec_of
+from tests.decide.telling import kinds
 
 CASES = {
     "the API server adds defaults": ({"a": 1, "b": 2}, {"a": 1}, True),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from modelway.world import Kind
-from tests.decide.cluster import CPU, Cluster, kinds, settled, short, spec_of
+from tests.decide.cluster import CPU, Cluster, settled, spec_of
+from tests.decide.telling import kinds, short
 
 ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/digits/bad/"
 

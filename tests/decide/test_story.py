@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modelway.world import Kind
-from tests.decide.cluster import Cluster, kinds, settled, short, spec_of
+from tests.decide.cluster import Cluster, settled, spec_of
+from tests.decide.telling import kinds, short
 
 ONE, TWO, BAD = "s3://models/digits/1/", "s3://models/digits/2/", "s3://models/digits/bad/"
 

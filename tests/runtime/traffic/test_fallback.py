@@ -212,32 +212,6 @@ def test_a_caller_s_time_is_left_for_an_answer_of_our_own(tmp_path: Path) -> Non
         assert state(pair.stable)["forwarded"]["failed"]["timeout"] == 1
 
 
-def test_a_candidate_that_is_killed_under_load_fails_nobody(tmp_path: Path) -> None:
-    with fleet(tmp_path, models.linear(), models.linear()) as pair:
-        pair.apply(weight=50)
-        with load_of(pair) as load:
-            load.answered(CANDIDATE)
-            pair.candidate.process.kill()
-            load.answered(STABLE, 500)
-        assert set(load.found) == {STABLE, CANDIDATE}
-        told = state(pair.stable)["forwarded"]
-        assert told["failed"]["unreachable"] > 0
-        assert told["requests"] - sum(told["failed"].values()) == told["latency"]["count"] == load.found[CANDIDATE]
-
-
-def test_a_candidate_that_drains_under_load_fails_nobody_and_nothing(tmp_path: Path) -> None:
-    with fleet(tmp_path, models.linear(), models.linear()) as pair:
-        pair.apply(weight=50)
-        with load_of(pair) as load:
-            load.answered(CANDIDATE)
-            pair.candidate.terminate()
-            load.answered(CANDIDATE)  # it goes on answering, a connection each
-            assert set(state(pair.stable)["forwarded"]["failed"].values()) == {0}
-            assert pair.candidate.wait() == 0
-            load.answered(STABLE)
-        assert set(load.found) == {STABLE, CANDIDATE}
-
-
 def test_a_stable_server_that_drains_answers_what_it_forwarded(tmp_path: Path) -> None:
     draining = threading.Event()
 
