@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from modelway.cli import changing, checking, looking
+from modelway.cli.options import on_cluster
 
 COMMANDS: Final[tuple[tuple[str, Callable[..., None]], ...]] = (
     ("get", looking.get),
@@ -30,4 +31,4 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for name, function in COMMANDS:
-    app.command(name)(function)
+    app.command(name)(on_cluster(function))

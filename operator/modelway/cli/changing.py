@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from modelway.cli import acting, show
-from modelway.cli.connection import Where, connected
-from modelway.cli.options import Context, Kubeconfig, Name, Namespace, OutputOption, Seconds, run
+from modelway.cli.connection import DEFAULT, Where, connected
+from modelway.cli.options import Name, OutputOption, Seconds, run
 from modelway.cli.reading import see
 from modelway.cli.show import Output
 from modelway.cli.view.returning import former, numbered, patch
@@ -29,13 +29,11 @@ def promote(
     name: Name,
     full: Annotated[bool, typer.Option("--full", help="Skip all gates and steps.")] = False,
     timeout: Seconds = WITHIN,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Go to the next step."""
-    _tell("promote-full" if full else "promote", name, Where(namespace, context, kubeconfig), timeout, output)
+    _tell("promote-full" if full else "promote", name, where, timeout, output)
 
 
 def command(verb: str, text: str) -> Callable[..., None]:
@@ -44,12 +42,10 @@ def command(verb: str, text: str) -> Callable[..., None]:
     def told(
         name: Name,
         timeout: Seconds = WITHIN,
-        namespace: Namespace = "",
-        context: Context = "",
-        kubeconfig: Kubeconfig = "",
+        where: Where = DEFAULT,
         output: OutputOption = Output.TABLE,
     ) -> None:
-        _tell(verb, name, Where(namespace, context, kubeconfig), timeout, output)
+        _tell(verb, name, where, timeout, output)
 
     told.__doc__ = text
     return told
@@ -71,13 +67,10 @@ def undo(
     name: Name,
     to_revision: Annotated[int, typer.Option("--to-revision", help="Its number; 0: what served before.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Also where Argo CD or Flux apply the object.")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Write the model and serving of a former revision into the spec."""
-    where = Where(namespace, context, kubeconfig)
 
     async def write() -> int:
         async with connected(where) as api:

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from modelway.cli import show
-from modelway.cli.connection import Where, connected
+from modelway.cli.connection import DEFAULT, Where, connected
 from modelway.cli.manifests import Manifest, manifests
-from modelway.cli.options import Context, File, Kubeconfig, Namespace, OutputOption, run, sentences
+from modelway.cli.options import File, OutputOption, run, sentences
 from modelway.cli.reading import Failed
 from modelway.cli.show import Output
 from modelway.cli.trying import attempt
@@ -28,13 +28,11 @@ CHANGES: Final = 2
 
 def plan(
     filename: File,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """What applying a file would do, against the live cluster, changing nothing. Exit code 0: no change, 2: changes."""
-    code = run(plan_files(filename, Where(namespace, context, kubeconfig), output, datetime.now(UTC)))
+    code = run(plan_files(filename, where, output, datetime.now(UTC)))
     if code:
         raise typer.Exit(code)
 

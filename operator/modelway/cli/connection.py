@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from modelway.cluster.client import ApiServer
 from modelway.cluster.credentials import SERVICE_ACCOUNT, NoCredentials, context_of, find, kubeconfig_of
@@ -29,6 +30,9 @@ class Where:
             own = SERVICE_ACCOUNT / "namespace"
             return own.read_text().strip() if own.is_file() else "default"
         return str(context_of(config, self.context).get("namespace") or "default")
+
+
+DEFAULT: Final = Where()
 
 
 @asynccontextmanager

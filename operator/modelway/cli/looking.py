@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from modelway.cli import show
-from modelway.cli.connection import Where, connected
-from modelway.cli.options import Context, Kubeconfig, Name, Namespace, OutputOption, failed, run, sentences
+from modelway.cli.connection import DEFAULT, Where, connected
+from modelway.cli.options import Name, OutputOption, failed, run, sentences
 from modelway.cli.reading import every, follow, see
 from modelway.cli.seen import Seen
 from modelway.cli.show import Output
@@ -31,13 +31,10 @@ async def _see(where: Where, name: str) -> Seen:
 def get(
     name: Name,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and draw anew when something changed.")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Revisions, pods, weights, steps, checks with their numbers, what is waited for, what comes next."""
-    where = Where(namespace, context, kubeconfig)
     if watch and output is Output.TABLE:
         run(_watch(where, name))
     picked = picture(run(_see(where, name)))
@@ -59,13 +56,10 @@ async def _watch(where: Where, name: str) -> None:
 
 def list_(
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="In every namespace.")] = False,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """One line for each ModelDeployment."""
-    where = Where(namespace, context, kubeconfig)
 
     async def read() -> list[dict[str, object]]:
         async with connected(where) as api:
@@ -78,13 +72,11 @@ def list_(
 def history(
     name: Name,
     revision: Annotated[int, typer.Option("--revision", help="All about the revision of this number.")] = 0,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """The revisions that are remembered."""
-    seen = run(_see(Where(namespace, context, kubeconfig), name))
+    seen = run(_see(where, name))
     if revision:
         told = past.details(seen, revision)
         if not told:
@@ -99,13 +91,11 @@ def diff(
     name: Name,
     one: Annotated[int, typer.Argument(metavar="[REVISION]", help="From; by default what serves.")] = 0,
     other: Annotated[int, typer.Argument(metavar="[REVISION]", help="To; by default the latest.")] = 0,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """What differs between two revisions, field by field."""
-    seen = run(_see(Where(namespace, context, kubeconfig), name))
+    seen = run(_see(where, name))
 
     with sentences():
         before, after = chosen(seen, one, other)
@@ -119,11 +109,9 @@ def diff(
 
 def why(
     name: Name,
-    namespace: Namespace = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
+    where: Where = DEFAULT,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """What happens, what hinders, what to do: one paragraph."""
-    text = explained(run(_see(Where(namespace, context, kubeconfig), name)))
+    text = explained(run(_see(where, name)))
     show.emit({"name": name, "why": text}, (text,), output)

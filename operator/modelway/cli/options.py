@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -29,6 +31,7 @@ Namespace = Annotated[
 Context = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.", rich_help_panel=_CLUSTER)]
 Kubeconfig = Annotated[str, typer.Option("--kubeconfig", help="Kubeconfig file.", rich_help_panel=_CLUSTER)]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table, json or yaml.")]
+_CLUSTER_OPTIONS: Final = {"namespace": Namespace, "context": Context, "kubeconfig": Kubeconfig}
 Seconds = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for the operator's answer.")]
 
 
@@ -51,6 +54,33 @@ async def _names(where: Where) -> list[str]:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The ModelDeployment.", autocompletion=complete_names)]
 File = Annotated[str, typer.Option("--filename", "-f", help="File, folder, or - for standard input.")]
+
+
+def on_cluster(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with --namespace, --context and --kubeconfig in place of its parameter ``where``, if it has one.
+
+    So each command says only that it needs a cluster, and the options by which one is chosen stand here alone.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    if "where" not in signature.parameters:
+        return command
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _CLUSTER_OPTIONS}
+        command(where=Where(**chosen), **given)
+
+    called.__signature__ = signature.replace(parameters=list(_options(signature)))  # type: ignore[attr-defined]  # read by inspect
+    return called
+
+
+def _options(signature: inspect.Signature) -> Iterator[inspect.Parameter]:
+    for name, parameter in signature.parameters.items():
+        if name != "where":
+            yield parameter
+            continue
+        for option, annotation in _CLUSTER_OPTIONS.items():
+            yield inspect.Parameter(option, parameter.kind, default="", annotation=annotation)
 
 
 @contextmanager
