@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"), help="of the mutations")
     parser.add_argument("--findings", type=Path, default=FOLDER, help="folder for the inputs that failed")
+    parser.add_argument("--corpus", type=Path, help="folder of inputs that new runs go on from; made anew by default")
     parser.add_argument("--blind", action="store_true", help="without coverage")
     told = parser.parse_args()
     guided = not told.blind and importlib.util.find_spec("atheris") is not None
@@ -37,8 +38,10 @@ def main() -> int:
         flush=True,
     )
     before = set(told.findings.glob("*"))
-    run = _guided if guided else _blind
-    executions, coverage = run(told.target, told.seconds, told.seed, told.findings)
+    if guided:
+        executions, coverage = _guided(told.target, told.seconds, told.seed, told.findings, told.corpus)
+    else:
+        executions, coverage = _blind(told.target, told.seconds, told.seed, told.findings)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN if guided else resource.RUSAGE_SELF)
     found = sorted(path.name for path in set(told.findings.glob("*")) - before)
     print(
@@ -63,10 +66,12 @@ def _blind(name: str, seconds: float, seed: int, folder: Path) -> tuple[int, str
     return executions, "unknown"
 
 
-def _guided(name: str, seconds: float, seed: int, folder: Path) -> tuple[int, str]:
+def _guided(name: str, seconds: float, seed: int, folder: Path, kept: Path | None) -> tuple[int, str]:
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="corpus-") as corpus:
-        words = [name, str(int(seconds)), str(seed), corpus, str(folder)]
+    with tempfile.TemporaryDirectory(prefix="corpus-") as fresh:
+        corpus = kept or Path(fresh)
+        corpus.mkdir(parents=True, exist_ok=True)
+        words = [name, str(int(seconds)), str(seed), str(corpus), str(folder)]
         command = [sys.executable, "-m", "tests.fuzz.guided", *words]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(("runtime", "."))}
         with tempfile.TemporaryFile("w+") as log:

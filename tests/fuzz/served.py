@@ -40,6 +40,8 @@ class Loop:
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
         self.calls.append((call, arguments))
 
+    call_soon_threadsafe = call_soon
+
     def run(self, most: int = 100_000) -> None:
         """Everything that is queued, what it queues included; `most` bounds a loop that never ends."""
         for _ in range(most):
@@ -99,11 +101,11 @@ def session(content: bytes) -> Session:
         return load(path, Cpus(1.0, 1), None)
 
 
-def app(content: bytes, settings: ServeSettings = SETTINGS) -> App:
-    """One that serves the model of these ONNX bytes as 'tiny', inline."""
+def app(content: bytes, settings: ServeSettings = SETTINGS, mode: Mode = Mode.INLINE) -> App:
+    """One that serves the model of these ONNX bytes as 'tiny'."""
     made, ready = App(settings, "tiny"), session(content)
     batcher = Batcher(ready.run, Limits(max_rows=1, threads=1, max_waiting=4, max_waiting_bytes=100_000))
-    made.serve(Core("tiny", "7", ready), Execution(ready, Mode.INLINE, batcher))
+    made.serve(Core("tiny", "7", ready), Execution(ready, mode, batcher))
     return made
 
 

@@ -30,8 +30,7 @@ class Connection(asyncio.Protocol):
     """Created for each accepted connection by the Acceptor, whose sweep looks at the `deadline`s."""
 
     __slots__ = ("acceptor", "accounted", "buffer", "busy", "cancel", "chunks", "closing", "current", "deadline",
-                 "half_closed", "lingering", "opened_at", "queued", "transport", "working_bytes",
-                 "write_blocked")  # fmt: skip
+                 "half_closed", "opened_at", "queued", "transport", "working_bytes", "write_blocked")  # fmt: skip
 
     def __init__(self, acceptor: "Acceptor") -> None:
         self.acceptor = acceptor
@@ -40,8 +39,7 @@ class Connection(asyncio.Protocol):
         self.current: Known | None = None  # the request whose body is being read or answered
         self.chunks: Chunks | None = None
         self.busy = False  # a worker thread has the request
-        self.closing = False  # the last answer was written (and lingering: reads go nowhere)
-        self.lingering = False
+        self.closing = False  # the last answer was written: what still comes goes nowhere
         self.half_closed = False  # the client has sent all it wants
         self.queued = False  # its next turn is in the event loop's queue
         self.write_blocked = False
@@ -65,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.transport, self.closing = None, True
         self.buffer = bytearray()
         self.chunks = None
+        self.working_bytes = 0  # `done` will not be called for a request that is cancelled
         self._account()
         self.acceptor.unsent.freed(self)
         if self.cancel is not None:
@@ -80,7 +79,7 @@ class Connection(asyncio.Protocol):
                 self.current = known
                 self._answer(data[end:])
                 return
-        if self.lingering:
+        if self.closing:
             return
         self.buffer += data
         if self.queued:
@@ -102,7 +101,13 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.write_blocked = False
         self.acceptor.unsent.freed(self)
+        if self.closing:
+            self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout
+            self._read_on()
+            return
         self._rest()
+        if self.current is not None:  # a request's body that had begun to come
+            self.deadline = self.acceptor.now() + self.acceptor.settings.body_timeout
         self._advance()
 
     # --- reading
@@ -134,6 +139,8 @@ class Connection(asyncio.Protocol):
     def _next_turn(self) -> None:
         self.queued = False
         self._advance()
+        if not (self.busy or self.queued):
+            self._read_on()  # or what is missing of the next request would never come
 
     def _next_request(self) -> bytes | None:
         """The body of the next whole request, `current` being its head; None while something is missing."""
@@ -203,6 +210,7 @@ class Connection(asyncio.Protocol):
         at_once = False
         if self.busy:
             self.cancel = cancel
+            self._account()
 
     def _reply(self, label: str, reply: Reply, started: float) -> None:
         self.acceptor.app.count(label, reply, started)
@@ -240,6 +248,10 @@ class Connection(asyncio.Protocol):
     def _pause_reading(self) -> None:
         if self.transport is not None and self.transport.is_reading():
             self.transport.pause_reading()
+    def _read_on(self) -> None:
+        if self.transport is not None and not self.write_blocked and not self.transport.is_reading():
+            self.transport.resume_reading()
+
 
     # --- ending
 
@@ -252,13 +264,15 @@ class Connection(asyncio.Protocol):
         reply = refusal(error)
         self.acceptor.app.count(label, reply, perf_counter())
         log, head = self.acceptor.access_log, self.current.head if self.current is not None else UNREADABLE
-        self._write(reply, close=True, headless=False, echo=log.record(head, reply, 0.0) if log else head.echo)
+        echo = log.record(head, reply, 0.0) if log else head.echo
+        self._write(reply, close=True, headless=head.method == "HEAD", echo=echo)
         self.buffer, self.chunks, self.current = bytearray(), None, None
-        self.closing = self.lingering = True
+        self.closing = True
         self._account()
         self.deadline = self.acceptor.now() + LINGER_SECONDS
         if transport.can_write_eof():
             transport.write_eof()
+        self._read_on()  # a client that only reads when it has sent all would never learn why
 
     def close(self) -> None:
         """Close after what was written has gone out."""
