@@ -58,7 +58,7 @@ def _packer(code: str, count: int) -> struct.Struct:
 def has_booleans(body: bytes) -> bool:
     """Whether `true` or `false` can occur among the numbers; Python packs them as 1 and 0 without a word."""
     if len(body) < SHORT_BYTES:
-        return b"true" in body or b"false" in body
+        return b"e" in body and (b"true" in body or b"false" in body)
     return _occurs(b"true", 2, body) or _occurs(b"false", 0, body)
 
 
