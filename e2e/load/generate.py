@@ -20,7 +20,6 @@ import json
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,7 @@ class Tally:
     latencies: list[float] = field(default_factory=list)
     switches: list[dict[str, Any]] = field(default_factory=list)
     last_version: str = ""
+    stopping: bool = False
 
     def answered(self, version: str, revision: str, latency: float) -> None:
         self.by_version[version] = self.by_version.get(version, 0) + 1
@@ -57,6 +57,9 @@ class Tally:
             self.last_version = version
             if len(self.switches) < 2000:
                 self.switches.append({"at": round(time.monotonic() - self.started, 3), "version": version})
+
+    def stop(self) -> None:
+        self.stopping = True
 
     def missed(self, client: str, error: BaseException) -> None:
         self.failed += 1
@@ -184,7 +187,7 @@ class Client:
 
     async def run(self, interval: float, until: float) -> None:
         due = time.monotonic() + interval * (self.next % 97) / 97
-        while due < until:
+        while due < until and not self.tally.stopping:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             await self.once()
             # A slow answer delays this client's next request, it does not pile requests up.
@@ -205,10 +208,10 @@ async def main(path: str) -> None:
             for i in range(clients)
         )
     )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, runs.cancel)
+    # What is under way is waited for: every request that was sent is answered or counted as failed.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, tally.stop)
     print("started", file=sys.stderr, flush=True)
-    with suppress(asyncio.CancelledError):
-        await runs
+    await runs
     print(json.dumps(tally.report()), flush=True)
 
 

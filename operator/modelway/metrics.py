@@ -50,6 +50,7 @@ CONFIRMATIONS: Final = _histogram(
     "modelway_share_confirmation_seconds", "From asking for a share of the traffic until every stable pod has it."
 )
 OUTCOMES: Final = _counter("modelway_rollouts_total", "Rollouts by how they ended: Promoted, or why not.", "outcome")
+LEFT_TO_OTHERS: Final = _gauge("modelway_left_to_others", "ModelDeployments that another installation looks after.")
 INTERNAL_ERRORS: Final = _counter("modelway_internal_errors_total", "Decisions that raised: bugs. Report them.")
 
 CONTROLLER: Final = "modeldeployment"

@@ -23,8 +23,10 @@ from modelway.cluster.client import ApiServer, OutcomeUnknown, Unreachable
 from modelway.cluster.election import Election
 from modelway.cluster.events import Recorder
 from modelway.cluster.lean import lean_response
+from modelway.cluster.neighbours import Neighbours
 from modelway.cluster.records import Key
 from modelway.cluster.store import Change, Store
+from modelway.deferring import Deferring
 from modelway.measurements import Measurements
 from modelway.queue import Priority, Queue
 from modelway.reconcile import Reconciler
@@ -58,7 +60,9 @@ class Process:
         self._measurements = Measurements(self._sources, self._queue.add)
         actor = Actor(api, self._store)
         reconciler = Reconciler(self._store, actor, self._recorder, self._measurements, settings.runtime_image, utc_now)
-        self._workers = Workers(self._queue, reconciler, settings.workers, settings.resync_seconds, random.random)
+        neighbours = Neighbours(api, settings.lease_namespace, settings.lease_name, settings.namespaces, time.monotonic)
+        deferring = Deferring(reconciler, neighbours)
+        self._workers = Workers(self._queue, deferring, settings.workers, settings.resync_seconds, random.random)
         self._election = Election(
             api, settings.lease_namespace, settings.lease_name, settings.identity, time.monotonic, utc_now
         )

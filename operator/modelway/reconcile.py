@@ -78,6 +78,10 @@ class Reconciler:
             await self._tell(key, outcome.refusals)
         return _look_after(outcome)
 
+    def leave(self, key: Key) -> None:
+        """Somebody else looks after it: nothing is measured for it any more."""
+        self._measurer.want(key, None)
+
     async def report_internal_error(self, key: Key, error: Exception) -> None:
         """Says in the ModelDeployment's own status that we failed at it, once; the rest of the status stays."""
         world = observe(self._store, key, self._runtime_image, Measured())

@@ -6,13 +6,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from modelway import metrics
 from modelway.cluster.records import Key
 from modelway.queue import Priority, Queue
-from modelway.reconcile import Look, Reconciler
+from modelway.reconcile import Look
 
 log = logging.getLogger(__name__)
+
+
+class Looks(Protocol):
+    """What workers do with a key."""
+
+    async def reconcile(self, key: Key) -> Look:
+        """One look."""
+        ...
+
+    async def report_internal_error(self, key: Key, error: Exception) -> None:
+        """Says in the ModelDeployment's status that a look had a bug."""
+        ...
 
 
 class Workers:
@@ -21,7 +34,7 @@ class Workers:
     def __init__(
         self,
         queue: Queue[Key],
-        reconciler: Reconciler,
+        reconciler: Looks,
         count: int,
         resync_seconds: float,
         jitter: Callable[[], float],

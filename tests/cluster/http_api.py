@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from modelway.cluster.installation import SELECTOR as INSTALLATIONS
 from modelway.cluster.kinds import BY_KIND, WATCHED, ApiKind
 from tests.sim.api import FakeApi, Name
 from tests.sim.controllers import Cluster
@@ -33,6 +34,7 @@ class HttpApi:
         self.cluster = Cluster(self.api)
         self.leases: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
+        self.installations: list[dict[str, Any]] = []  # operators' own Deployments
         self._log: dict[str, list[tuple[int, bytes]]] = {}
         self._news = asyncio.Condition()
         self.port = 0
@@ -110,6 +112,8 @@ class HttpApi:
         return web.Response(status=response.status, body=response.body, content_type="application/json")
 
     async def _list(self, request: web.Request, kind: ApiKind) -> web.Response:
+        if request.query.get("labelSelector") == INSTALLATIONS:
+            return web.json_response({"metadata": {}, "items": self.installations})
         response = await self.api.send("GET", kind.path(None))
         items = response.json()["items"]
         begin, limit = int(request.query.get("continue") or 0), int(request.query.get("limit", "1000000"))
