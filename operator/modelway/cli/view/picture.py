@@ -13,6 +13,8 @@ from modelway.world import Pod
 from .prospect import next_up, waits
 from .steps import StepLine, steps
 
+ROLES: Final = ("stable", "candidate")  # of revisions that the status names
+
 
 @dataclass(frozen=True, slots=True)
 class PodLine:
@@ -27,7 +29,7 @@ class PodLine:
 
 @dataclass(frozen=True, slots=True)
 class RevisionLine:
-    """A revision; ``role`` is stable, candidate or leaving. ``weight`` in percent of the requests, None if unshared."""
+    """A revision: stable, candidate, coming or leaving by its ``role``. ``weight`` in percent, None if unshared."""
 
     role: str
     revision: int
@@ -91,10 +93,10 @@ def picture(seen: Seen) -> Picture:
 
 
 def _revisions(seen: Seen) -> tuple[RevisionLine, ...]:
-    told = [(role, seen.status[role]) for role in ("stable", "candidate") if seen.status.get(role)]
+    told = [(role, seen.status[role]) for role in ROLES if seen.status.get(role)]
     known = {str(each["name"]) for _, each in told}
     rest = [each for each in seen.of("Deployment") if each["metadata"]["name"] not in known]
-    return (*(_told(seen, role, each) for role, each in told), *(_leaving(seen, each) for each in rest))
+    return (*(_told(seen, role, each) for role, each in told), *(_beside(seen, each) for each in rest))
 
 
 def _told(seen: Seen, role: str, told: Document) -> RevisionLine:
@@ -115,15 +117,17 @@ def _told(seen: Seen, role: str, told: Document) -> RevisionLine:
     )
 
 
-def _leaving(seen: Seen, deployment: Document) -> RevisionLine:
-    """A revision that served, or was given up, and whose pods are still there."""
+def _beside(seen: Seen, deployment: Document) -> RevisionLine:
+    """A revision that the status does not name: its pods go, or it was just made and the status is not written yet."""
     revision = hash_of(deployment)
     record = next((each for each in seen.revisions() if hash_of(each) == revision), {})
     model = (record.get("data") or {}).get("model") or {}
     status = deployment.get("status") or {}
+    number = int(record.get("revision", 0))
+    newest = number > max((int(seen.status[role]["revision"]) for role in ROLES if seen.status.get(role)), default=0)
     return RevisionLine(
-        role="leaving",
-        revision=int(record.get("revision", 0)),
+        role="coming" if newest and not seen.current else "leaving",
+        revision=number,
         name=str(deployment["metadata"]["name"]),
         version=str(model.get("version", "")),
         digest=marks(record).get(names.DIGEST, "") if record else "",
