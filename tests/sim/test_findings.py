@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from modelway.manifests import names
+from tests.sim.controllers import Fate
 from tests.sim.deeds import front, ready_pods
 from tests.sim.invariants import watch
+from tests.sim.scenes import ERRORING, ERRORS, ONE, THREE, TWO, canary, document, serving, until
 from tests.sim.world import NAMESPACE, World
-
-ONE, TWO, THREE, ERRORING = (f"http://models/{name}.onnx" for name in ("1", "2", "3", "erroring"))
-ERRORS = {"interval": "10s", "checks": [{"metric": "errorRate", "max": 0.01}]}
-
-
-def serving(replicas: int = 2, **rollout: Any) -> World:
-    """A world in which a first version serves, watched by every invariant from here on."""
-    world = World()
-    world.create(model={"uri": ONE}, scaling={"replicas": replicas}, rollout=rollout)
-    world.settle()
-    return watch(world)
-
-
-def canary(*steps: dict[str, Any], **rollout: Any) -> World:
-    return serving(strategy="Canary", steps=list(steps), **({"analysis": ERRORS} | rollout))
-
-
-def document(world: World) -> dict[str, Any]:
-    found = world.api.get("ConfigMap", NAMESPACE, "digits-traffic")
-    return dict(json.loads(found["data"]["traffic.json"])) if found else {}
-
-
-def until(world: World, weight: int) -> None:
-    """Until the candidate has that share."""
-    while document(world).get("weight") != weight:
-        assert world.step() or world.wait(world.seconds + 600)
 
 
 def test_a_step_whose_time_is_over_and_that_a_pod_has_not_read_is_not_looked_at_without_pause() -> None:
@@ -183,3 +156,39 @@ def test_a_revision_that_was_given_up_shall_have_no_pods() -> None:
     world.restart()
     world.settle()
     assert world.api.writes[before:] == []
+
+
+def test_the_number_of_a_revision_that_waits_does_not_depend_on_what_is_forgotten() -> None:
+    """The record of a failed revision was forgotten, and the one that waited got its number: two had been number 2."""
+    world = serving(strategy="RollingUpdate", historyLimit=0)
+    numbers = set()
+    world.checks.append(lambda world: numbers.add(_number(world, THREE)))
+    world.model("http://models/broken.onnx")
+    world.cluster.fates["http://models/broken.onnx"] = Fate.NO_MODEL
+    world.settle()
+    assert world.resource()["status"]["phase"] == "Failed"
+    world.edit(lambda spec: spec.update(model={"uri": THREE}, rollout=spec["rollout"] | {"paused": True}))
+    world.settle()
+    world.edit(lambda spec: spec["rollout"].update(paused=False))
+    world.settle()
+    assert numbers == {0, 3}
+
+
+def _number(world: World, uri: str) -> int:
+    """The number that the status tells of a revision; 0 if it speaks of another."""
+    resource = world.resource()
+    told = resource.get("status", {}).get("candidate") or resource.get("status", {}).get("stable") or {}
+    observed = resource.get("status", {}).get("observedGeneration") == resource["metadata"]["generation"]
+    return int(told.get("revision", 0)) if observed and resource["spec"]["model"]["uri"] == uri else 0
+
+
+def test_a_pod_taken_away_in_the_moment_of_a_step_is_told_once() -> None:
+    """The shares began anew with it, and a second decision in the same moment told of checks that nothing had fed."""
+    world = canary({"setWeight": 50}, {"pause": {"duration": "1h"}})
+    world.model(TWO)
+    until(world, 50)
+    world.advance(world.seconds + 5)
+    candidate = world.resource()["status"]["rollout"]["target"].rpartition("-")[2]
+    world.cluster.drain(ready_pods(world, candidate)[0])
+    world.settle(within=60)  # Idempotent objects
+    assert world.resource()["status"]["phase"] == "Progressing"

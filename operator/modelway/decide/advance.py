@@ -57,12 +57,12 @@ def due(situation: Situation) -> bool:
 def _over(situation: Situation, verdict: Judgement) -> bool:
     position = situation.position
     step = position.step
-    if step is None or position.waits_for_a_person:
-        return False
+    if step is None or position.waits_for_a_person or situation.ready(situation.target) < position.pods(situation.full):
+        return False  # without its pods nothing is known of how it went
     if step.set_weight is not None:
         return settled(situation)
     if step.set_canary_scale is not None:
-        return situation.ready(situation.target) >= position.pods(situation.full)
+        return True
     over = position.ends_at is not None and situation.now >= position.ends_at
     return over and not verdict.waiting and settled(situation)  # unsettled, nothing is known of how it went
 

@@ -30,6 +30,8 @@ class Judgement:
 
 CRASHES: Final = 3  # one may be the node's; Kubernetes backs off from the third on
 
+UNREAD: Final = "The shares have just changed."
+
 TAKEN_AWAY: Final = "Pods of the candidate were taken away and are being replaced."
 
 NONE: Final = Judgement()
@@ -46,6 +48,8 @@ def judge(situation: Situation) -> Judgement:
         return before  # a step's first moment shows nothing of it, however often one decides then
     if disturbed(situation):  # what was counted until now does not count, and nothing was counted since
         return replace(before, waiting=(TAKEN_AWAY,))
+    if parsed(situation.document.get("at")) == situation.now:  # the shares are of this moment: nobody has read them
+        return replace(before, waiting=(UNREAD,))
     checks = tuple(_applying(situation))
     generation = int(situation.document.get("generation") or 0)
     reports = tuple(situation.world.measured.reports.values())

@@ -24,7 +24,8 @@ def measure(
     """What is to be measured; ``leaving``: a revision waits until no stable pod calls it any more."""
     stable, candidate = situation.stable, situation.candidate
     if stable is None:
-        return None
+        calling = leaving and recent(situation, document)
+        return Measure(SOON, _addresses(situation.pods(situation.front))) if calling else None
     wanted: list[tuple[float, tuple[Pod, ...]]] = []
     sharing = "stable" in document and candidate is not None
     if sharing or (leaving and recent(situation, document)):

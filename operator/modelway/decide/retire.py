@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -79,8 +80,10 @@ def waiting(situation: Situation, target: Aim) -> frozenset[str]:
 
 
 def leaving(situation: Situation, target: Aim) -> frozenset[str]:
-    """Candidates that are none any more, and whose share has not been confirmed to be gone."""
-    return parting(situation, target) if draining(situation, target.document) else frozenset()
+    """Candidates that are none any more, and whose share has not been confirmed to be gone by those whom users reach
+    after this decision."""
+    reached = replace(situation, front=target.front)
+    return parting(situation, target) if draining(reached, target.document) else frozenset()
 
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:
@@ -106,9 +109,11 @@ def _deployment(situation: Situation, revision: str) -> Child | None:
 
 def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
     """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for, or may
-    still be called."""
+    still be called, and never the latest: what comes next would get its number."""
     busy = target.kept | {situation.target.hash, target.front}
     busy |= waiting(situation, target)
+    if not any(revision.number > _latest(situation) for revision in target.remembered):
+        busy |= {record.hash for record in situation.records.values() if record.number == _latest(situation)}
     old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)
     for record in old[: max(0, len(old) - situation.spec.rollout.history_limit)]:
         yield Delete(
@@ -117,3 +122,7 @@ def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
             record.child.uid,
             "history is longer than spec.rollout.historyLimit",
         )
+
+
+def _latest(situation: Situation) -> int:
+    return max((record.number for record in situation.records.values()), default=0)

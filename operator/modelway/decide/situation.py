@@ -110,7 +110,7 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     name, records = world.resource.name, history(world.children)
     live = {(child.kind, child.name): child for child in world.children}
     wanted = target(name, spec, world.runtime_image, records)
-    front = _front(live.get((Kind.SERVICE, names.front_service(name))), records, wanted, live)
+    front = _front(world, records, wanted, live)
     stable, readable = _stable(world, front, wanted, records, live)
     newly_targeted = _newly_targeted(world.resource, wanted)
     document = traffic_of(live.get((Kind.CONFIG_MAP, names.traffic_config_map(name))))
@@ -181,29 +181,35 @@ def _newly_targeted(resource: Resource, wanted: Revision) -> bool:
     return bool(rollout) and rollout.get("target") != names.revision(resource.name, wanted.hash)
 
 
-def _front(
-    service: Child | None, records: dict[str, Record], wanted: Revision, live: dict[tuple[Kind, str], Child]
-) -> str:
-    """The revision that the front Service names; if it is gone or was scribbled over, the one promoted last."""
+def _front(world: World, records: dict[str, Record], wanted: Revision, live: dict[tuple[Kind, str], Child]) -> str:
+    """The revision that the front Service names; if it is gone or was scribbled over, the one promoted last. If it is
+    gone and none was promoted yet, the first one that has ready pods: it answered users until the Service went."""
+    service = live.get((Kind.SERVICE, names.front_service(world.resource.name)))
     named = str(((service.body.get("spec") or {}).get("selector") or {}).get(names.REVISION, "")) if service else ""
     deployment = live.get((Kind.DEPLOYMENT, names.revision(wanted.deployment, named)))
     if named and (named in records or named == wanted.hash or deployment):
         return named
-    return last_promoted(records.values()) or named or wanted.hash
+    by_number = sorted(records.values(), key=lambda record: record.number)
+    answering = (record.hash for record in by_number if not record.failure and _answers(world, record.hash, live))
+    return last_promoted(by_number) or named or next(answering, "") or wanted.hash
+
+
+def _answers(world: World, revision: str, live: dict[tuple[Kind, str], Child]) -> bool:
+    """Whether a revision has ready pods; the Deployment's report of them comes later."""
+    if any(pod.ready and not pod.deleting and pod.revision == revision for pod in world.pods):
+        return True
+    return capacity.ready(live.get((Kind.DEPLOYMENT, names.revision(world.resource.name, revision)))) > 0
 
 
 def _stable(
     world: World, front: str, wanted: Revision, records: dict[str, Record], live: dict[tuple[Kind, str], Child]
 ) -> tuple[Revision | None, bool]:
     """The revision that serves, and whether it can be rendered. One that was never promoted counts only while it has
-    ready pods (the Deployment's report of them comes later) and the spec has moved on: users reach them, so they stay
-    until another revision is ready."""
+    ready pods and the spec has moved on: users reach them, so they stay until another revision is ready."""
     name, record = world.resource.name, records.get(front)
     if front == wanted.hash:
         return (wanted if wanted.promoted_at else None), True
-    answer = any(pod.ready and not pod.deleting and pod.revision == front for pod in world.pods)
-    ready = answer or capacity.ready(live.get((Kind.DEPLOYMENT, names.revision(name, front)))) > 0
-    if not ready and not (record and record.promoted_at):
+    if not (record and record.promoted_at) and not _answers(world, front, live):
         return None, True
     if record and (opened := record.opened(name)):
         return opened, True

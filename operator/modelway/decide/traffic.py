@@ -115,11 +115,9 @@ def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
 
 
 def unconfirmed(situation: Situation, wanted: Mapping[str, Any]) -> tuple[Pod, ...]:
-    """Ready stable pods that have not reported the document's generation."""
-    stable = situation.stable
-    if stable is None:
-        return ()
-    pods = (pod for pod in situation.pods(stable.hash) if pod.ready)
+    """Ready pods that users reach and that have not reported the document's generation. They are the stable revision's
+    or, if none was promoted yet, those of the one that the front Service names."""
+    pods = (pod for pod in situation.pods(situation.front) if pod.ready)
     return tuple(pod for pod in pods if not _reported(situation, pod, wanted))
 
 
@@ -146,8 +144,10 @@ def confirmed(situation: Situation, wanted: Mapping[str, Any]) -> bool:
 
 
 def draining(situation: Situation, wanted: Mapping[str, Any]) -> bool:
-    """Whether stable pods may still send requests to a revision that the document no longer names."""
-    return recent(situation, wanted) and not confirmed(situation, wanted)
+    """Whether pods may still send requests to a revision that the document no longer names; without a pod that users
+    reach nobody does."""
+    reached = any(pod.ready for pod in situation.pods(situation.front))
+    return reached and recent(situation, wanted) and not confirmed(situation, wanted)
 
 
 def recent(situation: Situation, wanted: Mapping[str, Any]) -> bool:
