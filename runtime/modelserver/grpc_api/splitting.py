@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # gRPC's own, which each connection writes anew.
 RESERVED = ("grpc-", ":")
 NOT_PASSED_ON = frozenset({"user-agent", "te", "content-type", FORWARDED.decode(), SHADOW.decode()})
+ENTRY = 32  # bytes that each metadatum counts for beside its name and value (RFC 9113 §6.5.2)
+GROWTH = 1024  # bytes, and more than gRPC's own metadata and what this pod adds
 
 
 class Answered(NamedTuple):
@@ -37,6 +39,7 @@ class Splitting:
     def __init__(self, splitter: "Splitter", channels: Channels | None, loop: asyncio.AbstractEventLoop) -> None:
         self._splitter, self._channels, self._loop = splitter, channels, loop
         self._metadata = tuple(splitter.app.headers.items())
+        self._largest = splitter.app.settings.max_header_bytes - GROWTH
         self._lock = threading.Lock()  # of the two counters
         self._carried = self._carried_shadow = HALF
 
@@ -44,7 +47,8 @@ class Splitting:
         """`own` answers here. Raises what `own` does."""
         metadata = tuple((name, value) for name, value in context.invocation_metadata() or ())
         headers = [(name.encode(), value.encode() if isinstance(value, str) else value) for name, value in metadata]
-        asked = facts(headers, self._splitter.document, settled)
+        large = sum(len(name) + len(value) + ENTRY for name, value in headers) > self._largest
+        asked = facts(headers, self._splitter.document, settled or large)
         chosen, copied = self._choose(asked)
         if chosen:
             try:
@@ -72,12 +76,12 @@ class Splitting:
         assert self._channels is not None
         began, channel = time.perf_counter(), self._channels.users
         left = context.time_remaining()
-        seconds = self._splitter.patience(None if left is None or left > FOREVER else left)
-        call = channel.send(body, self._passed_on(metadata, FORWARDED), seconds)
+        patience = self._splitter.patience(None if left is None or left > FOREVER else left)
+        call = channel.send(body, self._passed_on(metadata, FORWARDED), patience)
         if not context.add_callback(call.cancel):  # the caller has gone, and so does the call
             call.cancel()
         try:
-            answer, trailing = channel.outcome(call)
+            answer, trailing = channel.outcome(call, patience)
         except grpc.FutureCancelledError:
             raise Gone from None
         self._tell(self._splitter.forward_answered, time.perf_counter() - began)
@@ -122,8 +126,8 @@ class Splitting:
         channel = self._channels.copies
 
         async def ask() -> Told:
-            began = time.perf_counter()
-            call = channel.send(body, self._passed_on(metadata, SHADOW), splitter.patience(None))
+            began, patience = time.perf_counter(), splitter.patience(None)
+            call = channel.send(body, self._passed_on(metadata, SHADOW), patience)
             ended = asyncio.Event()
             call.add_done_callback(lambda _: self._loop.call_soon_threadsafe(ended.set))
             try:
@@ -131,10 +135,10 @@ class Splitting:
             except asyncio.CancelledError:
                 call.cancel()
                 with suppress(Exception):  # whatever it was, nobody wants it; but the channel counts its calls
-                    channel.outcome(call)
+                    channel.outcome(call, patience)
                 raise
             try:
-                answer, trailing = channel.outcome(call)
+                answer, trailing = channel.outcome(call, patience)
             except Refusal as problem:
                 raise Failed("error", f"The candidate refused it: {problem}") from None
             seconds = dict(trailing).get(SECONDS)

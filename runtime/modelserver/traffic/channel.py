@@ -12,7 +12,8 @@ import grpc
 
 from modelserver.traffic.circuit import Circuit
 from modelserver.traffic.document import Address
-from modelserver.traffic.forward import Failed
+from modelserver.traffic.forward import HURRIED, Failed
+from modelserver.traffic.patience import Patience
 from modelserver.traffic.pool import CONNECT_SECONDS
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
@@ -51,26 +52,28 @@ class Channel:
         self._lock = threading.Lock()  # of the circuit, the cycle, and the calls under way
         self._under_way, self._retired = 0, False
 
-    def send(self, body: bytes, metadata: Metadata, seconds: float) -> Any:
+    def send(self, body: bytes, metadata: Metadata, patience: Patience) -> Any:
         """The call, a grpc.Future, for `outcome`. Raises Failed where the candidate could not be reached lately."""
         with self._lock:
+            if self._retired:  # a newer document came after this call was meant for the candidate
+                raise Failed("unreachable", "It is no candidate any more.")
             if not self._circuit.allow(time.monotonic()):
                 raise Failed("unreachable", "The candidate could not be reached a moment ago.")
             call = next(self._next)
             self._under_way += 1
-        return call.future(body, timeout=seconds, metadata=metadata)
+        return call.future(body, timeout=patience.seconds, metadata=metadata)
 
-    def outcome(self, call: Any) -> tuple[bytes, Metadata]:
+    def outcome(self, call: Any, patience: Patience) -> tuple[bytes, Metadata]:
         """Wait for a call's answer and its trailing metadata. Raises Failed, Refusal, grpc.FutureCancelledError."""
         try:
-            return self._outcome(call)
+            return self._outcome(call, patience)
         finally:
             with self._lock:
                 self._under_way -= 1
             if self._retired:
                 self.retire()
 
-    def _outcome(self, call: Any) -> tuple[bytes, Metadata]:
+    def _outcome(self, call: Any, patience: Patience) -> tuple[bytes, Metadata]:
         try:
             answer: bytes = call.result()
         except grpc.FutureCancelledError:
@@ -78,23 +81,29 @@ class Channel:
                 self._circuit.abandoned()
             raise
         except grpc.RpcError:
-            raise self._refused(call.code(), call.details() or "", _plain(call)) from None
+            raise self._refused(call, patience) from None
         with self._lock:
             self._circuit.answered()
         return answer, _plain(call)
 
-    def _refused(self, code: grpc.StatusCode, details: str, trailing: Metadata) -> Exception:
+    def _refused(self, call: Any, patience: Patience) -> Exception:
+        code, details, trailing = call.code(), call.details() or "", _plain(call)
+        hurried = code is grpc.StatusCode.DEADLINE_EXCEEDED and not patience.fair
         # The candidate signs what it says; UNAVAILABLE without its name is gRPC's own, of a connection.
         signed = any(name == "x-modelway-revision" for name, _ in trailing)
         with self._lock:
             if signed:
                 self._circuit.answered()
+            elif hurried:
+                self._circuit.abandoned()
             else:
                 self._circuit.failed(time.monotonic())
         if code in ANSWERS and signed:
             return Refusal(code, details, trailing)
         if code is grpc.StatusCode.UNAVAILABLE:
             return Failed("overloaded" if signed else "unreachable", details)
+        if hurried:
+            return Failed(HURRIED, details)
         return Failed("timeout" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "error", f"{code.name}: {details}")
 
     def retire(self) -> None:
