@@ -193,6 +193,7 @@ class Revision:
     digest: str = ""
     promoted_at: datetime | None = None
     failure: Failure | None = None
+    former: tuple[int, ...] = ()  # the numbers that it had before, the latest last
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ def test_what_was_counted_arrives() -> None:
     assert (report.shadow.compared, report.shadow.agreed) == (2, 1)
     output = report.shadow.outputs["y"]
     assert (output.compared, output.agreed, output.classes, output.same_class) == (2, 1, 2, 2)
+    assert (output.elements, output.stable.classes, output.candidate.classes) == (3, {"1": 2}, {"1": 2})
+    assert output.stable.total == pytest.approx(0.02 + 0.98 + 0.02)
+    assert output.candidate.squares == pytest.approx(0.02**2 + 0.98**2 + 0.02**2)
     assert output.example.startswith("element [0, 1] was 0.98 from stable")
     assert report.shadow.candidate_latency.quantile(0.5) == pytest.approx(0.020, rel=0.1)
 

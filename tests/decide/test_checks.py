@@ -152,7 +152,7 @@ def test_agreement_of_one_output_and_of_the_worst() -> None:
     assert look(pods, "classAgreement", min=0.995).value == 0.9
     unknown = look(pods, "classAgreement.other", min=0.995)
     assert (unknown.state, unknown.error) == (INCONCLUSIVE, True)
-    assert unknown.sentence == "classAgreement.other: there is no such output; the compared answers have bad, good."
+    assert unknown.sentence == "classAgreement.other: there is no such output; the answers have bad, good."
 
 
 def test_the_latency_of_shadows() -> None:

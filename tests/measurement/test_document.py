@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway.measurement import Histogram, Report, Tensor, parse_report
+from modelway.measurement import Histogram, Report, Spread, Tensor, parse_report
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATENCY = {"count": 3, "sum": 0.5, "buckets": {"17": 2, "18": 1}}
@@ -44,6 +44,13 @@ STATE: dict[str, Any] = {
                 "maxAbsolute": 0.31,
                 "maxRelative": None,
                 "sumAbsolute": 1.25,
+                "elements": 890,
+                "stableSum": 89.0,
+                "stableSquares": 85.5,
+                "candidateSum": -88.5,
+                "candidateSquares": 80.25,
+                "stableClasses": {"3": 80, "NaN": 9},
+                "candidateClasses": {"3": 79, "8": 10},
                 "example": "element [0, 3] was 0.98 from stable and 0.67 from the candidate",
             }
         },
@@ -80,6 +87,9 @@ def test_everything_is_read() -> None:
     assert report.forwarded.failed == {"unreachable": 1, "error": 2}
     output = report.shadow.outputs["probabilities"]
     assert (output.same_class, output.max_absolute, output.max_relative) == (88, 0.31, inf)
+    assert output.elements == 890
+    assert output.stable == Spread(89.0, 85.5, {"3": 80, "NaN": 9})
+    assert output.candidate == Spread(-88.5, 80.25, {"3": 79, "8": 10})
     assert output.example.startswith("element [0, 3]")
 
 
@@ -113,6 +123,12 @@ def test_what_is_not_known_is_overlooked() -> None:
         ("shadow.agreed", 90, "agreed are 90, more than compared (89)"),
         ("shadow.outputs.probabilities.sameClass", 90, "more than classes"),
         ("shadow.outputs.probabilities.maxAbsolute", float("nan"), "maxAbsolute is nan"),
+        ("shadow.outputs.probabilities.stableSum", float("nan"), "stableSum is nan, and no number"),
+        ("shadow.outputs.probabilities.stableSum", 10**400, "stableSum is beyond 2^53, and no number"),
+        ("shadow.outputs.probabilities.candidateSquares", -1.0, "candidateSquares is -1.0"),
+        ("shadow.outputs.probabilities.stableClasses", {"3": 90}, "stableClasses are 90, more than classes (89)"),
+        ("shadow.outputs.probabilities.stableClasses", {"three": 1}, "stableClasses has the name 'three'"),
+        ("shadow.outputs.probabilities.stableClasses", {str(place): 1 for place in range(65)}, "more than 64 names"),
         ("shadow.outputs.probabilities.example", 7, "example is no string"),
         ("signature.inputs", [STATE["signature"]["inputs"][0]] * 2, "a name twice"),
         ("signature.inputs", [{"name": "a", "datatype": "FP32", "shape": [-2]}], "each -1 or more"),

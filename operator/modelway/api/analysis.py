@@ -6,23 +6,31 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from .field import CEL, Duration, Matches, Object, Schema, rule, rules, seconds, text
+from .field import CEL, Duration, Matches, Object, Schema, quoted, rule, rules, seconds, text
 from .serving import DNS_NAME
 
-SHADOW_METRICS: Final = frozenset({"shadowAgreement", "classAgreement", "shadowLatencyRatio"})
+OUTPUT_METRICS: Final = ("shadowAgreement", "classAgreement", "distributionShift")  # also of one output
+SHADOW_METRICS: Final = frozenset({*OUTPUT_METRICS, "shadowLatencyRatio"})
+RATIO_METRICS: Final = ("errorRate", "rejectedRate", "latencyP50", "latencyP95", "latencyP99")
 LATENCY_METRICS: Final = frozenset({"latencyP50", "latencyP95", "latencyP99"})
+METRICS: Final = (*RATIO_METRICS, "requests", *OUTPUT_METRICS, "shadowLatencyRatio")
 
-Metric = Literal[
-    "errorRate",
-    "rejectedRate",
-    "latencyP50",
-    "latencyP95",
-    "latencyP99",
-    "requests",
-    "shadowAgreement",
-    "classAgreement",
-    "shadowLatencyRatio",
+Metric = Annotated[
+    str,
+    text(128),
+    Matches(
+        rf"^(errorRate|rejectedRate|latencyP(50|95|99)|requests|shadowLatencyRatio|({'|'.join(OUTPUT_METRICS)})(\..+)?)$",
+        f"metric must be one of {', '.join(METRICS)}; {', '.join(OUTPUT_METRICS)} also with .OUTPUT behind it",
+    ),
 ]
+
+
+SHADOWED: Final = "has(c.metric) && c.metric.matches('^(shadow|class|distribution)')"  # CEL: the same of check c
+
+
+def of_shadows(metric: str | None) -> bool:
+    """Whether a metric is measured in shadow steps only; ``shadowAgreement.probabilities`` is one, too."""
+    return metric is not None and metric.partition(".")[0] in SHADOW_METRICS
 
 
 def bounded(lowest: str, highest: str, name: str) -> Schema:
@@ -56,10 +64,14 @@ class Check(Object):
             "a check needs a limit: min, max or maxRatioToStable",
         ),
         rule(
-            "!has(self.maxRatioToStable) || (has(self.metric) && self.metric in ['errorRate', 'rejectedRate',"
-            " 'latencyP50', 'latencyP95', 'latencyP99'])",
+            "!has(self.maxRatioToStable) || (has(self.metric)"
+            f" && self.metric in [{', '.join(map(quoted, RATIO_METRICS))}])",
             "maxRatioToStable needs a metric that both revisions have: errorRate, rejectedRate, latencyP50, latencyP95"
             " or latencyP99",
+        ),
+        rule(
+            "!has(self.min) || !has(self.metric) || !self.metric.startsWith('distributionShift')",
+            "distributionShift takes a max and no min",
         ),
         rule(
             "!has(self.maxRatioToStable) || !has(self.metric) || !self.metric.startsWith('latency')"
@@ -70,10 +82,10 @@ class Check(Object):
 
     metric: Metric | None = Field(
         default=None,
-        description="What is measured in the revisions' own pods: errorRate and rejectedRate (shares of the requests,"
-        " 0 to 1), latencyP50, latencyP95 and latencyP99 (seconds), requests (a count), shadowAgreement and"
-        " classAgreement (shares of the compared answers), shadowLatencyRatio. The first five need a step with a"
-        " weight (errorRate also counts copies that got no answer), the last three a shadow step.",
+        description="What the pods measure. With a weight: errorRate (copies without an answer count, too) and"
+        " rejectedRate, shares of the requests; latencyP50, latencyP95, latencyP99, seconds; requests, a count. In"
+        " shadow steps, of the compared answers: shadowAgreement and classAgreement, shares; distributionShift, 0 to 1;"
+        " shadowLatencyRatio. OUTPUT: of that output alone.",
     )
     prometheus: Prometheus | None = Field(default=None, description="A query to a Prometheus server instead.")
     min: float | None = Field(default=None, description="The value must not be below this.")

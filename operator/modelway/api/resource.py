@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from .field import Object, rule, rules
 from .model import Model
+from .rollback import Rollback
 from .rollout import Rollout
 from .scaling import Scaling
 from .serving import Serving
@@ -42,6 +43,9 @@ class Spec(Object):
         description="How many pods serve: a fixed number (replicas), or as many as the load needs between min and max.",
     )
     rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
+    rollback: Rollback | None = Field(
+        default=None, description="A revision of the history instead of what model says, until this is removed."
+    )
     traffic: Traffic = Field(
         default=Traffic(),
         description="Which requests the candidate gets, beside or within its share, while a rollout is in its steps.",

@@ -6,12 +6,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from .analysis import SHADOW_METRICS, Analysis, Check, Gates, bounded
+from .analysis import SHADOW_METRICS, SHADOWED, Analysis, Check, Gates, bounded
 from .field import Duration, Object, rule, rules, seconds
 from .steps import DEFAULT_STEPS, Pause, Step, Steps
 
 DEFAULT_CHECKS: Final = (Check(metric="errorRate", max=0.05),)
-_OF_SHADOWS: Final = ", ".join(f"'{metric}'" for metric in sorted(SHADOW_METRICS))
 
 
 class BlueGreen(Object):
@@ -46,7 +45,7 @@ class Rollout(Object):
         ),
         rule(
             "!has(self.steps) || !has(self.analysis) || !has(self.analysis.checks) ||"
-            f" !self.analysis.checks.exists(c, has(c.metric) && c.metric in [{_OF_SHADOWS}])"
+            f" !self.analysis.checks.exists(c, {SHADOWED})"
             " || self.steps.exists(s, has(s.shadow))",
             f"the metrics {', '.join(sorted(SHADOW_METRICS))} are measured in a shadow step; add one to steps",
         ),

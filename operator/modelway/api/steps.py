@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from .analysis import Checks, bounded
+from .analysis import SHADOWED, Checks, bounded
 from .field import Duration, Object, Schema, rule, rules, seconds
 
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -60,6 +60,13 @@ class CanaryScale(Object):
 
 class AnalysisStep(Object):
     """Keeps everything as it is and judges."""
+
+    model_config = rules(
+        rule(
+            f"!has(self.checks) || !self.checks.exists(c, {SHADOWED})",
+            "in an analysis step nothing is copied: move the checks of shadows to rollout.analysis",
+        )
+    )
 
     duration: Annotated[Duration, bounded("1s", "168h", "duration")] = Field(
         default="1m", description="For how long; then every check must have passed."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from modelway.manifests import names
 from modelway.world import Event, Failure
 
+from . import rollback
 from .advance import Advance, told
 from .desired import Aim
 from .naming import named
@@ -20,20 +22,22 @@ def events(situation: Situation, found: Stage, target: Aim, failure: Failure | N
     if action.action:
         how, reason = ("Normal", "ActionDone") if action.done else ("Warning", "ActionIgnored")
         yield Event(how, reason, "Obey", f"{action.action}: {action.message}")  # type: ignore[arg-type]
-    if found in (Stage.STEPPING, Stage.HELD) and step.moved and (text := told(situation)):
-        yield Event("Normal", "StepStarted", "Step", f"Revision {named(situation.target)}: {text}")
     wanted, stable = situation.target, situation.stable
+    if found in (Stage.STEPPING, Stage.HELD) and step.moved and (text := told(situation)):
+        failed = step.judgement.failed is not None and bool(step.position.held) and not action.action
+        how, reason = ("Warning", "RolloutPaused") if failed else ("Normal", "StepStarted")
+        yield Event(how, reason, "Step", f"Revision {named(wanted)}: {text}")  # type: ignore[arg-type]
     if situation.newly_targeted and stable and target.candidate and found in UP:
-        yield Event(
-            "Normal", "RevisionStarted", "Start", f"Revision {named(wanted)} comes up beside revision {named(stable)}."
-        )
+        text = f"Revision {named(wanted)} comes up beside revision {named(stable)}."
+        force = rollback.told(situation.asked, wanted)
+        yield Event("Normal", "RevisionStarted", "Start", f"{text} {force}".strip())
     if found is Stage.PROMOTING and target.stable:
         after = f" instead of revision {named(stable)}" if stable else ""
         yield Event(
             "Normal",
             "RevisionPromoted",
             "Promote",
-            f"Revision {named(target.stable)} is ready and takes the traffic{after}.",
+            f"Revision {named(target.stable)} is ready and takes the traffic{after}.{_proof(situation)}",
         )
     if failure:
         yield Event("Warning", "RevisionFailed", "GiveUp", f"Revision {named(wanted)} was given up: {failure.message}")
@@ -47,3 +51,10 @@ def events(situation: Situation, found: Stage, target: Aim, failure: Failure | N
                 f" {names.revision(situation.resource.name, revision.hash)} serves"
                 f" ({revision.digest}): the content at spec.model.uri has changed. The pod is deleted.",
             )
+
+
+def _proof(situation: Situation) -> str:
+    """What the checks found of a candidate that is promoted, with the numbers; the status has them, too."""
+    rollout: Any = {} if situation.newly_targeted else situation.resource.status.get("rollout") or {}
+    found = [str(each["message"]).removesuffix(".") for each in rollout.get("evidence") or ()]
+    return f" Its checks: {'; '.join(found)}." if found else ""

@@ -109,8 +109,7 @@ def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> 
                 failed = failed or finding
         if told:
             failures.append(told)
-        # Where nothing could be measured yet, only who asked for samples waits for them.
-        if finding.state is State.INCONCLUSIVE and (not finding.error or check.min_samples or check.prometheus):
+        if finding.state is State.INCONCLUSIVE:
             waiting.append(finding.sentence)
     return Judgement(tuple(finding for _, finding in pairs), failed, tuple(waiting), tuple(failures))
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
+from modelway.api.analysis import OUTPUT_METRICS, SHADOW_METRICS
 from modelway.measurement import Answered, Forwarded, Histogram, OutputAgreement, Report, Shadow
 
+from . import shift
 from .latencies import Latency, LatencyRatio
 from .readings import Number, Reading, Share
+
+_NO_CLASSES: Final = "nothing is known of classes: the rows hold one number each, or no floating-point ones."
+_NO_DISTRIBUTION: Final = "nothing is known of a distribution: the numbers do not vary, or are no floating-point ones."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ def read(metric: str, sides: Sides) -> Reading | str:
     """The reading of a metric, or a sentence that says why there is none. ``shadowAgreement.probabilities`` is that
     of one output."""
     name, _, output = metric.partition(".")
-    if name in BY_OUTPUT and output:
+    if name in OUTPUT_METRICS and output:
         return _of_output(name, output, sides)
     if metric not in METRICS:
         return f"There is no metric {metric[:80]!r}; there are {', '.join(METRICS)}."
@@ -85,10 +90,12 @@ def _shadow_agreement(sides: Sides) -> Reading:
     return Share(agreed, asked, example=_example(sides))
 
 
-def _class_agreement(sides: Sides) -> Reading:
+def _class_agreement(sides: Sides) -> Reading | str:
     """That of the output that agrees least: a mean over outputs would hide one behind the others."""
     shares = [_classes(name, sides) for name in _outputs(sides)]
     known = [share for share in shares if share.value is not None]
+    if shares and not known:
+        return f"classAgreement: {_NO_CLASSES}"
     return min(known, key=lambda share: share.value or 0.0) if known else Share(0, 0)
 
 
@@ -97,13 +104,26 @@ def _shadow_latency_ratio(sides: Sides) -> Reading:
     return LatencyRatio(mine, _merged(one.stable_latency for one in sides.shadows), 0.5)
 
 
+def _distribution_shift(sides: Sides) -> Reading | str:
+    """That of the output that moved most."""
+    names = _outputs(sides)
+    if not names:
+        return Share(0, 0)
+    told = [shift.of_output(_agreements(name, sides), len(names), _example(sides, name)) for name in names]
+    known = [each for each in told if each is not None]
+    return max(known, key=lambda each: each.value or 0.0) if known else f"distributionShift: {_NO_DISTRIBUTION}"
+
+
 def _of_output(metric: str, output: str, sides: Sides) -> Reading | str:
-    known = _outputs(sides)
+    known = _outputs(sides) or _signed(sides)
     if known and output not in known:
-        return f"{metric}.{output}: there is no such output; the compared answers have {', '.join(known)}."
+        return f"{metric}.{output}: there is no such output; the answers have {', '.join(known)}."
     if metric == "classAgreement":
-        return _classes(output, sides, among=1)
+        share = _classes(output, sides, among=1)
+        return share if share.of or not _outputs(sides) else f"{metric}.{output}: {_NO_CLASSES}"
     parts = _agreements(output, sides)
+    if metric == "distributionShift":
+        return shift.of_output(parts, 1, _example(sides, output)) or f"{metric}.{output}: {_NO_DISTRIBUTION}"
     return Share(sum(one.agreed for one in parts), sum(one.compared for one in parts), example=_example(sides, output))
 
 
@@ -115,6 +135,12 @@ def _classes(output: str, sides: Sides, among: int = 0) -> Share:
 
 def _outputs(sides: Sides) -> tuple[str, ...]:
     return tuple(sorted({name for shadow in sides.shadows for name in shadow.outputs}))
+
+
+def _signed(sides: Sides) -> tuple[str, ...]:
+    """The outputs that stable's model has, where nothing was compared yet."""
+    found = next((report.signature for report in sides.stable if report.signature), None)
+    return tuple(sorted(each.name for each in found.outputs)) if found else ()
 
 
 def _agreements(output: str, sides: Sides) -> tuple[OutputAgreement, ...]:
@@ -159,7 +185,7 @@ def _merged(histograms: Iterable[Histogram]) -> Histogram:
     return reduce(Histogram.merged, histograms, Histogram())
 
 
-METRICS: Final[Mapping[str, Callable[[Sides], Reading]]] = {
+METRICS: Final[Mapping[str, Callable[[Sides], Reading | str]]] = {
     "errorRate": _error_rate,
     "rejectedRate": _rejected_rate,
     "latencyP50": _latency(0.5),
@@ -168,10 +194,10 @@ METRICS: Final[Mapping[str, Callable[[Sides], Reading]]] = {
     "requests": _number_of_requests,
     "shadowAgreement": _shadow_agreement,
     "classAgreement": _class_agreement,
+    "distributionShift": _distribution_shift,
     "shadowLatencyRatio": _shadow_latency_ratio,
 }
-BY_OUTPUT: Final = frozenset({"shadowAgreement", "classAgreement"})
-OF_SHADOWS: Final = frozenset({"errorRate", "shadowAgreement", "classAgreement", "shadowLatencyRatio"})
-"""What a shadow step measures; all but the last three need callers' requests, or have them too."""
-OF_SHARES: Final = frozenset(METRICS) - {"shadowAgreement", "classAgreement", "shadowLatencyRatio"}
+OF_SHADOWS: Final = SHADOW_METRICS | {"errorRate"}
+"""What a shadow step measures; an error rate has callers' requests, too."""
+OF_SHARES: Final = frozenset(METRICS) - SHADOW_METRICS
 """What a share of the traffic measures."""

@@ -20,9 +20,10 @@ from modelway.world import Child, Failure, Kind, Revision
 
 # Raise it when a builder renders other pods from the same snapshot: every ModelDeployment then gets a new revision,
 # while the Deployments of the old ones keep the template that they have.
-RENDER_VERSION: Final = 1
+RENDER_VERSION: Final = 2
 
 HASH_LENGTH: Final = 10
+MOST_FORMER: Final = 32  # numbers of a revision that was returned to again and again
 
 
 def snapshot(spec: Spec, image: str) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class Record:
     digest: str
     promoted_at: datetime | None
     failure: Failure | None
+    former: tuple[int, ...] = ()
 
     def opened(self, deployment: str) -> Revision | None:
         """The revision; None if this version can't read the snapshot: its children are then left as they are."""
@@ -67,7 +69,12 @@ class Record:
     def marked(self, revision: Revision) -> Revision:
         """The revision with the marks that are remembered of it."""
         return replace(
-            revision, number=self.number, digest=self.digest, promoted_at=self.promoted_at, failure=self.failure
+            revision,
+            number=self.number,
+            digest=self.digest,
+            promoted_at=self.promoted_at,
+            failure=self.failure,
+            former=self.former,
         )
 
 
@@ -92,11 +99,12 @@ def _record(child: Child) -> Record:
         digest=marks.get(names.DIGEST, ""),
         promoted_at=parsed(marks.get(names.PROMOTED_AT)),
         failure=failure,
+        former=tuple(int(each) for each in marks.get(names.FORMER, "").split(",") if each.isdecimal()),
     )
 
 
 def target(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> Revision:
-    """The revision that the spec asks for, with what is remembered of it."""
+    """The revision that spec.model and spec.serving describe, with what is remembered of it."""
     data = snapshot(spec, image)
     number = 1 + max((record.number for record in records.values()), default=0)
     fresh = Revision(name, revision_hash(data), number, data, spec.model, spec.serving, image)
@@ -108,6 +116,14 @@ def next_number(revision: Revision, records: Mapping[str, Record]) -> int:
     """The number of a revision that takes its turn: its own if it is the latest, else the next."""
     others = max((record.number for record in records.values() if record.hash != revision.hash), default=0)
     return revision.number if revision.number > others else others + 1
+
+
+def renumbered(revision: Revision, records: Mapping[str, Record]) -> Revision:
+    """The revision with its number for this turn, and the ones that it had."""
+    number = next_number(revision, records)
+    if number == revision.number or revision.hash not in records:
+        return replace(revision, number=number)
+    return replace(revision, number=number, former=(*revision.former, revision.number)[-MOST_FORMER:])
 
 
 def last_promoted(records: Iterable[Record]) -> str:

@@ -13,8 +13,8 @@ from modelway.manifests import names, runtime
 from modelway.manifests.timestamps import parsed
 from modelway.world import Child, Kind, Pod, Resource, Revision, World
 
-from . import capacity, digests, verbs
-from .revision import Record, history, last_promoted, next_number, target
+from . import capacity, digests, rollback, verbs
+from .revision import Record, history, last_promoted, renumbered
 from .steps import Position, position
 
 ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a start and the Deployment that it makes
@@ -37,6 +37,7 @@ class Situation:
     newly_targeted: bool  # the spec asked for another revision at the last decision, or this one is retried
     position: Position  # of the candidate on its way, before this decision
     obeyed: verbs.Obeyed  # what became of the annotation with a verb
+    asked: rollback.Asked  # how the spec says which revision shall serve
 
     @property
     def resource(self) -> Resource:
@@ -109,8 +110,9 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     """Reads the world once."""
     name, records = world.resource.name, history(world.children)
     live = {(child.kind, child.name): child for child in world.children}
-    wanted = target(name, spec, world.runtime_image, records)
-    front = _front(world, records, wanted, live)
+    asked = rollback.asked(name, spec, world.runtime_image, records)
+    front = _front(world, records, asked.revision, live)
+    wanted = rollback.kept(asked, records.get(front))
     stable, readable = _stable(world, front, wanted, records, live)
     newly_targeted = _newly_targeted(world.resource, wanted)
     document = traffic_of(live.get((Kind.CONFIG_MAP, names.traffic_config_map(name))))
@@ -120,7 +122,7 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
         deployment = live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash)))
         answers = stable is None and front == wanted.hash and capacity.ready(deployment) > 0
         failure = None if newly_targeted or answers else wanted.failure  # asked for again, or better than thought
-        wanted = replace(wanted, number=next_number(wanted, records), failure=failure)
+        wanted = replace(renumbered(wanted, records), failure=failure)
     wanted = _with_digest(wanted, world)
     stable = _with_digest(stable, world) if stable else None
     if stable and stable.hash == wanted.hash:
@@ -139,6 +141,7 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
         newly_targeted,
         obeyed.position,
         obeyed,
+        asked,
     )
 
 

@@ -23,8 +23,8 @@ from .steps import FULL
 from .summary import summarize
 
 
-def invalid(resource: Resource, message: str, now: datetime) -> dict[str, Any] | None:
-    """The status while the spec can't be read: what serves goes on serving."""
+def invalid(resource: Resource, message: str, now: datetime, reason: str = "InvalidSpec") -> dict[str, Any] | None:
+    """The status while the spec can't be read or followed: what serves goes on serving."""
     before = resource.status
     kept = [c for c in before.get("conditions") or () if c.get("type") in ("Available", "ModelLoaded")]
     ready: Mapping[str, Any] = next((c for c in before.get("conditions") or () if c.get("type") == "Ready"), {})
@@ -33,12 +33,12 @@ def invalid(resource: Resource, message: str, now: datetime) -> dict[str, Any] |
         Condition(
             "Ready",
             state(serving),
-            str(ready.get("reason")) if serving else "InvalidSpec",
+            str(ready.get("reason")) if serving else reason,
             str(ready.get("message")) if serving else message,
         ),
         *(Condition(c["type"], c["status"], c["reason"], c["message"]) for c in kept),
-        Condition("Progressing", "False", "InvalidSpec", message),
-        Condition("Stalled", "True", "InvalidSpec", message),
+        Condition("Progressing", "False", reason, message),
+        Condition("Stalled", "True", reason, message),
     ]
     after = {**before, "observedGeneration": resource.generation, "phase": str(Phase.FAILED)}
     after["conditions"] = stamped(told, before, resource.generation, now)

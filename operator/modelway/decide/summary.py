@@ -8,7 +8,7 @@ from typing import Final
 
 from modelway.api.status import Phase
 
-from . import diagnosis
+from . import diagnosis, rollback
 from .advance import told
 from .conditions import Condition, State, state
 from .desired import Aim
@@ -68,14 +68,14 @@ class _Facts:
     zero: bool
     trouble: Trouble | None  # what keeps the revision that is waited for from being ready
     failure: Trouble | None  # why the candidate was given up
-    refused: Trouble | None  # what the API server refused
+    refused: Trouble | None  # what the API server refused, or the history does not have
 
 
 def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble | None) -> Summary:
     """Tells the decision."""
     facts = _facts(situation, found, target, trouble)
     phase, state_of_progress, reason = _progress(situation, facts, target)
-    message = _message(situation, facts, target)
+    message = _joined(_message(situation, facts, target), rollback.told(situation.asked, situation.target))
     stalled = facts.refused or (Trouble(facts.failure.reason, message) if facts.failure else None)
     why = facts.refused or facts.failure or facts.trouble
     moving = state_of_progress == "True" or (why is not None and not facts.zero and found is not Stage.PAUSED)
@@ -103,6 +103,7 @@ def _facts(situation: Situation, found: Stage, target: Aim, trouble: Trouble | N
     refused = next(
         (Trouble(*explained(refusal, situation.resource.namespace)) for refusal in situation.world.refusals), None
     )
+    lost = Trouble(rollback.NOT_FOUND, situation.asked.lost) if situation.asked.lost else None
     return _Facts(
         stage=found,
         serving=serving,
@@ -110,7 +111,7 @@ def _facts(situation: Situation, found: Stage, target: Aim, trouble: Trouble | N
         zero=zero,
         trouble=None if zero or failure else trouble,
         failure=Trouble(failure.reason, failure.message) if failure else None,
-        refused=refused,
+        refused=refused or lost,
     )
 
 
@@ -126,6 +127,8 @@ def _progress(situation: Situation, facts: _Facts, target: Aim) -> tuple[Phase, 
         return Phase.DEGRADED if degraded else Phase.PROGRESSING, "True", "Scaling" if facts.serving else "NoReadyPods"
     if facts.stage is Stage.STEPPING and situation.position.waits_for_a_person:
         return Phase.PAUSED, "True", "WaitsForPerson"
+    if facts.stage is Stage.SETTLED and situation.asked.in_force:
+        return phase, progressing, rollback.IN_FORCE
     return phase, progressing, reason
 
 
@@ -135,7 +138,7 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
     if facts.refused:
         return _joined(facts.refused.message, serves)
     if facts.failure:
-        return _joined(f"Revision {named(wanted)} was given up: {facts.failure.message}", serves, HOW_TO_GO_ON)
+        return _joined(f"Revision {named(wanted)} was given up: {facts.failure.message}", serves, _way_out(situation))
     if facts.stage is Stage.PAUSED:
         return _joined(serves, f"Revision {named(wanted)} waits until spec.rollout.paused is false.", _said(facts))
     if facts.zero:
@@ -153,6 +156,11 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
     if situation.position.began is not None:
         return _joined(f"Revision {named(wanted)} goes its steps.", told(situation), serves, _said(facts))
     return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts) or gate(situation).waiting)
+
+
+def _way_out(situation: Situation) -> str:
+    """What a person can do about a revision that was given up."""
+    return rollback.HOW_TO_GO_ON if situation.asked.in_force else HOW_TO_GO_ON
 
 
 def _serves(facts: _Facts, target: Aim) -> str:

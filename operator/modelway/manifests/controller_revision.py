@@ -15,6 +15,8 @@ def controller_revision(resource: Resource, revision: Revision) -> Manifest:
         marks[names.DIGEST] = revision.digest
     if revision.promoted_at:
         marks[names.PROMOTED_AT] = precise(revision.promoted_at)
+    if revision.former:
+        marks[names.FORMER] = ",".join(map(str, revision.former))
     if revision.failure:
         marks[names.FAILED_AT] = precise(revision.failure.at)
         marks[names.FAILED_REASON] = revision.failure.reason

@@ -23,6 +23,7 @@ REVISION: Final = "modelway.io/revision"  # the revision's hash
 APPLIED: Final = "modelway.io/applied"  # hash of the manifest as it was last sent
 DIGEST: Final = "modelway.io/digest"  # ControllerRevision: the content's digest, recorded at first load
 PROMOTED_AT: Final = "modelway.io/promoted-at"  # ControllerRevision: when it took the front Service
+FORMER: Final = "modelway.io/former-revisions"  # ControllerRevision: the numbers that it had before
 FAILED_AT: Final = "modelway.io/failed-at"  # ControllerRevision: when it was given up
 FAILED_REASON: Final = "modelway.io/failed-reason"
 FAILED_MESSAGE: Final = "modelway.io/failed-message"

@@ -7,7 +7,7 @@
 
 from .document import parse_report
 from .histogram import Histogram
-from .report import Answered, Forwarded, OutputAgreement, Report, Shadow, Signature, Tensor
+from .report import Answered, Forwarded, OutputAgreement, Report, Shadow, Signature, Spread, Tensor
 
 __all__ = [
     "Answered",
@@ -17,6 +17,7 @@ __all__ = [
     "Report",
     "Shadow",
     "Signature",
+    "Spread",
     "Tensor",
     "parse_report",
 ]

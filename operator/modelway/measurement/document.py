@@ -7,13 +7,16 @@ Unknown keys are ignored, so that an older operator reads a newer server; a part
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from .histogram import LAST, Histogram
-from .report import ANY, Answered, Forwarded, OutputAgreement, Report, Shadow, Signature, Tensor
+from .report import ANY, MOST_CLASSES, Answered, Forwarded, OutputAgreement, Report, Shadow, Signature, Spread, Tensor
 
+_LARGEST_FLOAT: Final = sys.float_info.max
 LARGEST: Final = 2**53  # what every JSON reader holds exactly
 MOST_TENSORS: Final = 256
 MOST_DIMENSIONS: Final = 64
@@ -22,6 +25,7 @@ LONGEST_NAME: Final = 256
 LONGEST_SENTENCE: Final = 300  # characters; what is longer is cut, for it goes into a status
 
 T = TypeVar("T")
+_CLASS: Final = re.compile(r"[0-9]{1,16}|NaN")
 
 
 def parse_report(document: Any, pod: str, uid: str, taken_at: datetime) -> Report:
@@ -113,7 +117,22 @@ def _agreement(owner: Mapping[str, Any]) -> OutputAgreement:
     _within("agreed", agreed, "compared", compared)
     _within("sameClass", same, "classes", classes)
     largest, relative, total = (_difference(owner, key) for key in ("maxAbsolute", "maxRelative", "sumAbsolute"))
-    return OutputAgreement(compared, agreed, classes, same, largest, relative, total, _sentence(owner, "example"))
+    stable, candidate = (_spread(owner, side, classes) for side in ("stable", "candidate"))
+    told = _sentence(owner, "example")
+    elements = _count(owner, "elements", 0)
+    return OutputAgreement(compared, agreed, classes, same, largest, relative, total, told, elements, stable, candidate)
+
+
+def _spread(owner: Mapping[str, Any], side: str, rows: int) -> Spread:
+    given = _object(owner, f"{side}Classes", {})
+    if len(given) > MOST_CLASSES:
+        raise ValueError(f"{side}Classes has more than {MOST_CLASSES} names.")
+    for name in given:
+        if not _CLASS.fullmatch(name):
+            raise ValueError(f"{side}Classes has the name {_shown(name)}, and no whole number or NaN.")
+    classes = {name: _count(given, name) for name in given}
+    _within(f"{side}Classes", sum(classes.values()), "classes", rows)
+    return Spread(_number(owner, f"{side}Sum"), _difference(owner, f"{side}Squares"), classes)
 
 
 def _histogram(owner: Mapping[str, Any]) -> Histogram:
@@ -169,6 +188,14 @@ def _difference(owner: Mapping[str, Any], key: str) -> float:
     if type(found) not in (int, float) or not found >= 0:  # NaN compares false
         raise ValueError(f"{key} is {_shown(found)}, and no number from 0 on.")
     return float(found) if found <= 1e308 else math.inf  # a whole number may be too large for a float
+
+
+def _number(owner: Mapping[str, Any], key: str) -> float:
+    """A sum, of either sign."""
+    found = owner.get(key, 0.0)
+    if type(found) not in (int, float) or not -_LARGEST_FLOAT <= found <= _LARGEST_FLOAT:  # NaN compares false
+        raise ValueError(f"{key} is {_shown(found)}, and no number.")
+    return float(found)
 
 
 def _text(owner: Mapping[str, Any], key: str, absent: str | None = None) -> str:

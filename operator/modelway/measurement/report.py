@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from .histogram import Histogram
 
@@ -53,12 +54,27 @@ class Forwarded:
     latency: Histogram = field(default_factory=Histogram)
 
 
+MOST_CLASSES: Final = 64
+"""Of which a pod counts the rows; rows of others are in the ``classes`` of an ``OutputAgreement`` alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What one side answered in one output: the sum and the sum of squares of its numbers (of those that were finite on
+    both sides), and its rows by class (at most ``MOST_CLASSES``)."""
+
+    total: float = 0.0
+    squares: float = 0.0
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class OutputAgreement:
     """How far the candidate's values of one output were from stable's, over all compared answers.
 
     ``classes`` counts the rows whose largest element was compared, ``same_class`` those where it was the same one.
     The differences are over all elements; infinite where one of two numbers was not finite. ``example`` is a sentence.
+    ``elements`` counts the numbers of which ``stable`` and ``candidate`` tell.
     """
 
     compared: int = 0
@@ -69,6 +85,9 @@ class OutputAgreement:
     max_relative: float = 0.0
     sum_absolute: float = 0.0
     example: str = ""
+    elements: int = 0
+    stable: Spread = field(default_factory=Spread)
+    candidate: Spread = field(default_factory=Spread)
 
 
 @dataclass(frozen=True, slots=True)

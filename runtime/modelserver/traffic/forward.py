@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from modelserver.traffic.circuit import Circuit
-from modelserver.traffic.patience import Patience
 from modelserver.traffic.pool import Full, Pool
 from modelserver.traffic.upstream import Answer, Refused, Stale, Unreachable, Upstream
 
@@ -12,11 +11,10 @@ from modelserver.traffic.upstream import Answer, Refused, Stale, Unreachable, Up
 # could not do what this pod can, and so is the candidate's failure.
 ANSWERS = frozenset({*range(200, 300), 400, 413, 415, 422})
 FAILURE_BY_STATUS = {503: "overloaded", 504: "timeout"}
-HURRIED = "hurried"  # no answer in a time that is too short for anybody: nobody's failure
 
 
 class Failed(Exception):
-    """The candidate has not answered; `kind` is one of counts.FAILURES, or HURRIED."""
+    """The candidate has not answered; `kind` is one of counts.FAILURES."""
 
     def __init__(self, kind: str, why: str) -> None:
         super().__init__(why)
@@ -30,12 +28,12 @@ class Forwarder:
         self.pool, self._now = pool, now
         self.circuit = Circuit()
 
-    async def ask(self, head: bytes, body: bytes, patience: Patience) -> Answer:
+    async def ask(self, head: bytes, body: bytes, seconds: float) -> Answer:
         """An answer to the request, be it a refusal. Raises Failed. Cancelled, it closes the connection."""
         if not self.circuit.allow(self._now()):
             raise Failed("unreachable", "The candidate could not be reached a moment ago.")
         try:
-            async with asyncio.timeout(patience.seconds):
+            async with asyncio.timeout(seconds):
                 answer = await self._ask(head, body)
         except Full:
             self.circuit.abandoned()
@@ -44,20 +42,14 @@ class Forwarder:
             self.circuit.failed(self._now())
             raise Failed("unreachable", str(problem)) from None
         except TimeoutError:
-            if patience.fair:
-                self.circuit.failed(self._now())
-            else:
-                self.circuit.abandoned()
-            kind = "timeout" if patience.fair else HURRIED
-            raise Failed(kind, f"The candidate did not answer within {patience.seconds:.3g} s.") from None
+            self.circuit.failed(self._now())
+            raise Failed("timeout", f"The candidate did not answer within {seconds:.3g} s.") from None
         except BaseException:
             self.circuit.abandoned()
             raise
         self.circuit.answered()
         if answer.status not in ANSWERS:
             kind = FAILURE_BY_STATUS.get(answer.status, "error")
-            if kind == "timeout" and not patience.fair:
-                kind = HURRIED
             raise Failed(kind, f"The candidate answered {answer.status}: {answer.body[:200].decode(errors='replace')}")
         return answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from modelway.api.analysis import LATENCY_METRICS, SHADOW_METRICS, Check
+from modelway.api.analysis import LATENCY_METRICS, Check, of_shadows
 from modelway.api.field import seconds
 from modelway.api.resource import Spec
 
@@ -33,7 +33,7 @@ def _without_samples(spec: Spec) -> _Advice:
     for path, check in _checks(spec):
         if check.min_samples or check.metric is None:
             continue
-        if check.metric in SHADOW_METRICS:
+        if of_shadows(check.metric):
             yield path, f"{check.metric} without minSamples passes when nothing was compared; set it, such as to 500."
         elif check.metric in LATENCY_METRICS:
             yield path, f"{check.metric} without minSamples judges the first, slow requests; set it, such as to 200."
@@ -45,9 +45,9 @@ def _never_measured(spec: Spec) -> _Advice:
         return
     weights = [step.set_weight for step in steps if step.set_weight]
     for path, check in _checks(spec):
-        if check.metric and check.metric not in SHADOW_METRICS and not weights:
+        if check.metric and not of_shadows(check.metric) and not weights:
             yield path, f"{check.metric} is measured in steps with a weight, and there is none: add a setWeight."
-    compared = any(check.metric in SHADOW_METRICS for _, check in _checks(spec))
+    compared = any(of_shadows(check.metric) for _, check in _checks(spec))
     shadowed = next((place for place, step in enumerate(spec.rollout.steps) if step.shadow), None)
     if shadowed is not None and not compared:
         told = "answers are compared here and no check looks at that; add one of shadowAgreement or classAgreement."
@@ -87,6 +87,12 @@ def _one_pod(spec: Spec) -> _Advice:
         yield ("scaling",), told
 
 
+def _rolled_back(spec: Spec) -> _Advice:
+    if spec.rollback:
+        told = "model and serving have no effect while this is there; `undo` or a new model without it goes on."
+        yield ("rollback",), told
+
+
 def _deadline(spec: Spec) -> _Advice:
     if seconds(spec.rollout.progress_deadline) < 60:
         told = f"progressDeadline {spec.rollout.progress_deadline} is little time to pull an image and load a model."
@@ -100,5 +106,6 @@ QUESTIONS: Final[tuple[Callable[[Spec], _Advice], ...]] = (
     _weights_that_fall,
     _interval_longer_than_steps,
     _one_pod,
+    _rolled_back,
     _deadline,
 )

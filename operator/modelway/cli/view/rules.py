@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from modelway.api.analysis import LATENCY_METRICS, SHADOW_METRICS
+from modelway.api.analysis import LATENCY_METRICS, of_shadows
 from modelway.api.crd import custom_resource_definition
 from modelway.api.field import CEL, amount, seconds
 
@@ -41,8 +41,8 @@ def _within_limit(resource: str) -> _Holds:
 
 def _shadow_steps(self: Mapping[str, Any]) -> bool:
     checks = (self.get("analysis") or {}).get("checks") or ()
-    of_shadows = any(check.get("metric") in SHADOW_METRICS for check in checks)
-    return not of_shadows or "steps" not in self or any("shadow" in step for step in self["steps"])
+    compared = any(of_shadows(check.get("metric")) for check in checks)
+    return not compared or "steps" not in self or any("shadow" in step for step in self["steps"])
 
 
 def _cpu_requested(self: Mapping[str, Any]) -> bool:
@@ -74,8 +74,15 @@ RULES: Final[Mapping[str, _Holds]] = {
     "maxRatioToStable of a latency": lambda self: (
         self.get("metric") not in LATENCY_METRICS or self.get("maxRatioToStable", 1.1) >= 1.1
     ),
+    "distributionShift takes a max": lambda self: (
+        "min" not in self or not str(self.get("metric", "")).startswith("distributionShift")
+    ),
+    "in an analysis step nothing is copied": lambda self: (
+        not any(of_shadows(check.get("metric")) for check in self.get("checks") or ())
+    ),
     "autoscaling on CPU needs": _cpu_requested,
     "traffic.headers and traffic.sticky": _directed_to_a_canary,
+    "traffic.sticky can't be kept": lambda self: not {"gateway", "sticky"} <= set(self),
     "set either replicas, or min and max": _implies("max", lambda self: self.get("replicas", 1) == 1),
     "min, metric and target belong": lambda self: "max" in self or not {"min", "metric", "target"} & set(self),
     "min must not be greater than max": lambda self: self.get("min", 1) <= self.get("max", self.get("min", 1)),

@@ -1,0 +1,88 @@
+"""Which revision is asked for: what ``spec.model`` says, or a revision of the history that ``spec.rollback`` names.
+
+A revision that is returned to gets the next number. The ones that it had are remembered on its ControllerRevision, as
+``deployment.kubernetes.io/revision-history`` does for ReplicaSets: ``toRevision: 3`` means the same for as long as it
+stands in the spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from modelway.api.resource import Spec
+from modelway.manifests import names
+from modelway.world import Revision
+
+from .revision import Record, target
+
+NOT_FOUND: Final = "RevisionNotFound"
+IN_FORCE: Final = "RollbackInForce"
+HOW_TO_GO_ON: Final = "Remove spec.rollback, or set its toRevision to another revision."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``revision`` is the one that shall serve. ``lost`` says why the history can't give what spec.rollback names; then
+    it is what spec.model says, and nobody brings it up."""
+
+    revision: Revision
+    own: str  # the hash of what spec.model and spec.serving say
+    to_revision: int | None = None
+    lost: str = ""
+
+    @property
+    def in_force(self) -> bool:
+        """Whether a rollback decides what serves."""
+        return self.to_revision is not None and not self.lost
+
+
+def asked(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> Asked:
+    """What the spec asks for, all of it read. A rollback wins over the model beside it."""
+    own = target(name, spec, image, records)
+    number = spec.rollback.to_revision if spec.rollback else None
+    if number is None:
+        return Asked(own, own.hash)
+    record = numbered(number, records)
+    if record is None:
+        return Asked(own, own.hash, number, _unknown(name, number, records))
+    opened = record.opened(name)
+    if opened is None:
+        text = (
+            f"spec.rollback.toRevision is {number}, and this version of Modelway can't read that revision's snapshot."
+        )
+        return Asked(own, own.hash, number, f"{text} {HOW_TO_GO_ON}")
+    return Asked(opened, own.hash, number)
+
+
+def numbered(number: int, records: Mapping[str, Record]) -> Record | None:
+    """The revision that has this number now or, if none does, had it once."""
+    now = next((record for record in records.values() if record.number == number), None)
+    return now or next((record for record in records.values() if number in record.former), None)
+
+
+def told(of: Asked, revision: Revision) -> str:
+    """That a rollback is in force, what it means and how to leave it; empty without one. ``revision`` is the one that
+    it brings, with the number that it has by now."""
+    if not of.in_force:
+        return ""
+    renamed = "" if revision.number == of.to_revision else f" (revision {revision.number} by now)"
+    force = f"spec.rollback.toRevision: {of.to_revision}{renamed} is in force"
+    if of.own == revision.hash:
+        return f"{force}; spec.model says the same, so spec.rollback can be removed."
+    own = names.revision(revision.deployment, of.own)
+    return f"{force}, so what spec.model says ({own}) does not serve. Remove spec.rollback to go on with it."
+
+
+def kept(of: Asked, serving: Record | None) -> Revision:
+    """What stays while the history can't give what is asked for: what serves."""
+    opened = serving.opened(of.revision.deployment) if of.lost and serving and serving.promoted_at else None
+    return opened or of.revision
+
+
+def _unknown(name: str, number: int, records: Mapping[str, Record]) -> str:
+    known = sorted(records.values(), key=lambda record: record.number)
+    have = ", ".join(str(record.number) for record in known)
+    told = f"the history has {have}" if have else "the history is empty"
+    return f"spec.rollback.toRevision is {number}, and {name} has no revision {number}: {told}. {HOW_TO_GO_ON}"
