@@ -14,14 +14,17 @@ from .diagnosis import Trouble
 from .naming import named
 from .situation import Situation
 
+NOT_PASSED: Final = "GateNotPassed"
 HOW_TO_PASS: Final = "Set spec.rollout.gates.signature: Ignore if that is meant."
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Open, or why not: what is still to be learnt, or the trouble that keeps the candidate out."""
+    """Open, or why not: what is still to be learnt, or the trouble that keeps the candidate out. ``hindered`` says that
+    waiting alone does not help."""
 
     waiting: str = ""
+    hindered: bool = False
     refused: Trouble | None = None
 
     @property
@@ -76,7 +79,7 @@ def _golden(situation: Situation, candidate: Revision) -> Gate:
         return OPEN
     if proof.state == "Failed":
         return Gate(refused=Trouble("GoldenRequestsFailed", proof.sentence))
-    return Gate(waiting=proof.sentence)
+    return Gate(waiting=proof.sentence, hindered=True)
 
 
 def signature_of(situation: Situation, revision: Revision) -> Signature | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from modelway.cli.seen import Document, Seen
+from modelway.cli.seen import Seen
 
 from .prospect import next_up, waits
 
@@ -16,6 +16,7 @@ _PROMOTE: Final = (
 _RETRY: Final = (
     "`modelway undo {name}` returns the spec to what serves, `modelway retry {name}` tries the same revision again."
 )
+_AGAIN: Final = "`modelway retry {name}` tries the same revision again."
 _NOTHING: Final = "Nothing needs to be done."
 
 _HELD: Final = (
@@ -23,7 +24,12 @@ _HELD: Final = (
     " `modelway abort {name}` returns all traffic to the stable revision."
 )
 
-# What a person can do in each phase; a Stalled condition, or a person who is waited for, comes before it.
+_HINDERED: Final = "It is tried until spec.rollout.progressDeadline has passed; `modelway abort {name}` ends it."
+
+# Progressing's reasons that name nothing to put right; every other one is a trouble, and its message holds the remedy.
+_CALM: Final = frozenset({"Complete", "RevisionProgressing", "Scaling", "NoReadyPods", "Paused", "ScaledToZero"})
+
+# What a person can do in each phase; a Stalled condition, a person who is waited for, or a trouble comes before it.
 _REMEDIES: Final[Mapping[str, str]] = {
     "Pending": "Nothing needs to be done while its pods come up; `modelway get {name} --watch` shows them.",
     "Progressing": "Nothing needs to be done; `modelway get {name} --watch` shows it, `modelway abort {name}` ends it.",
@@ -46,7 +52,7 @@ def why(seen: Seen) -> str:
     coming = next_up(seen)
     if coming and not seen.condition("Stalled"):
         told.append(f"Next: {coming}")
-    return " ".join([*_fresh(told), _remedy(seen)])
+    return " ".join(filter(None, [*_fresh(told), _remedy(seen)]))
 
 
 def _evidence(seen: Seen) -> tuple[str, ...]:
@@ -74,14 +80,16 @@ def _fresh(told: list[str]) -> list[str]:
 
 
 def _remedy(seen: Seen) -> str:
-    stalled: Document = seen.condition("Stalled")
-    failed = seen.status.get("candidate") and seen.status.get("stable") and seen.status.get("phase") == "Failed"
-    if stalled and failed:
-        return _RETRY.format(name=seen.name)
+    failed = seen.status.get("candidate") and seen.status.get("phase") == "Failed"
+    if seen.condition("Stalled") and failed:
+        return (_RETRY if seen.status.get("stable") else _AGAIN).format(name=seen.name)
     if seen.rollout.get("held"):
         return _HELD.format(name=seen.name)
-    if seen.condition("Progressing").get("reason") == "WaitsForPerson":
+    progressing = seen.condition("Progressing")
+    if progressing.get("reason") == "WaitsForPerson":
         return _PROMOTE.format(name=seen.name)
+    if progressing.get("status") == "True" and progressing.get("reason") not in _CALM:
+        return _HINDERED.format(name=seen.name) if seen.status.get("candidate") else ""
     return _REMEDIES.get(str(seen.status.get("phase")), "").format(name=seen.name)
 
 
