@@ -174,6 +174,13 @@ class ServeSettings:
     drain_seconds: float = setting(
         "MODELSERVER_DRAIN_SECONDS", seconds, 20.0, "after SIGTERM: how long to go on accepting and answering"
     )
+    drain_alone_seconds: float = setting(
+        # The only ready pod of a model is taken away: its place is empty until another one has loaded the model.
+        "MODELSERVER_DRAIN_ALONE_SECONDS",
+        seconds,
+        0.0,
+        "after the drain: how much longer to answer while requests come on new connections, for then nobody else does",
+    )
     drain_min_seconds: float = setting(
         # Endpoints take a moment to leave every node's rules; until then new connections still arrive here.
         "MODELSERVER_DRAIN_MIN_SECONDS",

@@ -116,4 +116,4 @@ def test_what_makes_a_new_revision(case: str) -> None:
 
 def test_a_revisions_hash_stays_the_same_over_versions_of_the_operator() -> None:
     """It names objects in clusters. Who changes it on purpose raises RENDER_VERSION and this constant."""
-    assert hash_of() == "bd2070467c"
+    assert hash_of() == "3f13a361f2"

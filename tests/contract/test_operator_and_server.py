@@ -77,12 +77,14 @@ def test_both_know_the_same_places() -> None:
 
 def test_the_server_has_finished_before_the_kubelet_kills_it() -> None:
     serve = read(ServeSettings, {}, environment(pod(LEAST)["containers"][0]))
-    assert serve.drain_seconds + serve.drain_grace_seconds < pod(LEAST)["terminationGracePeriodSeconds"]
+    longest = serve.drain_seconds + serve.drain_alone_seconds + serve.drain_grace_seconds
+    assert serve.drain_alone_seconds > 0
+    assert longest < pod(LEAST)["terminationGracePeriodSeconds"]
 
 
 def test_probes_ask_for_paths_that_the_server_has() -> None:
     paths = {route.path for route in ROUTES}
-    assert {runtime.LIVE_PATH, runtime.READY_PATH} <= paths
+    assert {runtime.LIVE_PATH, runtime.READY_PATH, runtime.SERVING_PATH} <= paths
 
 
 def test_both_know_the_same_reasons_of_failure() -> None:
@@ -110,6 +112,6 @@ def test_architecture_names_every_variable_and_every_reason() -> None:
     variables = [
         value for value in vars(runtime).values() if isinstance(value, str) and value.startswith("MODELSERVER_")
     ]
-    assert len(variables) == 15
+    assert len(variables) == 16
     for word in (*variables, *runtime.FAILURES):
         assert f"`{word}`" in ARCHITECTURE

@@ -137,8 +137,10 @@ def test_the_users_additions_never_replace_what_is_ours() -> None:
 
 def test_the_server_has_time_to_drain() -> None:
     spec = pod_template(revision())["spec"]
-    drain = int(environment(spec["containers"][0])[runtime.DRAIN_SECONDS])
-    assert spec["terminationGracePeriodSeconds"] == drain + 10
+    told = environment(spec["containers"][0])
+    drain, alone = int(told[runtime.DRAIN_SECONDS]), int(told[runtime.DRAIN_ALONE_SECONDS])
+    assert spec["terminationGracePeriodSeconds"] == drain + alone + 10
+    assert spec["containers"][0]["livenessProbe"]["terminationGracePeriodSeconds"] == drain + 10, "it hangs"
 
 
 def test_replicas_are_sent_only_when_they_are_ours() -> None:

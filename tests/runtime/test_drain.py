@@ -1,8 +1,12 @@
 """When a server that was told to stop goes on, finishes, and leaves."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from modelserver.server.drain import Draining, Step, next_step
+from modelserver.server.newcomers import Newcomers
 from modelserver.settings import ServeSettings
 
 SETTINGS = ServeSettings(drain_seconds=20.0, drain_min_seconds=5.0, drain_grace_seconds=8.0)
@@ -35,6 +39,36 @@ def test_steps(
 ) -> None:
     got = next_step(Draining(0.0, hurried), now, SETTINGS, connections, busy, last_seen)
     assert got is step, sentence
+
+
+@pytest.mark.parametrize(
+    ("sentence", "now", "connections", "hurried", "newcomers", "step"),
+    [
+        ("it would leave, but newcomers say that nobody else is there", 6.0, 0, None, True, Step.ANSWER),
+        ("also after the drain", 20.0, 0, None, True, Step.ANSWER),
+        ("and long after it", 319.0, 2, None, True, Step.ANSWER),
+        ("until somebody else takes them", 60.0, 2, None, False, Step.LEAVE),
+        ("or time is over", 320.0, 2, None, True, Step.LEAVE),
+        ("a second SIGTERM ends it", 60.0, 2, 60.0, True, Step.LEAVE),
+    ],
+)
+def test_who_is_alone_stays(
+    sentence: str, now: float, connections: int, hurried: float | None, newcomers: bool, step: Step
+) -> None:
+    settings = replace(SETTINGS, drain_alone_seconds=300.0)
+    assert next_step(Draining(0.0, hurried), now, settings, connections, 0, 0.0, newcomers) is step, sentence
+
+
+def test_outside_a_cluster_newcomers_say_nothing() -> None:
+    assert next_step(Draining(0.0), 20.0, SETTINGS, 2, 0, 0.0, newcomers=True) is Step.LEAVE
+
+
+def test_only_new_connections_bring_newcomers() -> None:
+    newcomers = Newcomers(settled=time.monotonic() - 1, window=60)
+    newcomers.asked(connected=newcomers.settled - 0.1)
+    assert not newcomers.expected, "an old connection says nothing of who else is there"
+    newcomers.asked(connected=newcomers.settled + 0.1)
+    assert newcomers.expected
 
 
 def test_a_drain_of_zero_seconds_is_over_at_once() -> None:

@@ -91,6 +91,7 @@ def _server(revision: Revision) -> dict[str, Any]:
         runtime.WARMUP_REQUESTS: str(revision.serving.warmup.requests),
         runtime.HTTP_PORT: str(names.HTTP_PORT),
         runtime.DRAIN_SECONDS: str(runtime.DRAIN),
+        runtime.DRAIN_ALONE_SECONDS: str(runtime.ALONE),
         **_batching(revision.serving),
         **({runtime.GRPC_PORT: str(names.GRPC_PORT)} if revision.serving.grpc else {}),
     }
@@ -99,8 +100,13 @@ def _server(revision: Revision) -> dict[str, Any]:
         **_container(runtime.SERVER_CONTAINER, runtime.SERVE_ARGS, revision, given, mounts),
         "ports": _ports(revision),
         "startupProbe": _probe(runtime.READY_PATH, period=1, timeout=2, failures=STARTUP_PROBES),
-        "readinessProbe": _probe(runtime.READY_PATH, period=2, timeout=2, failures=2),
-        "livenessProbe": _probe(runtime.LIVE_PATH, period=10, timeout=5, failures=3),
+        # Not the ready path: where the only ready pod is taken away, service proxies go on sending callers to it until
+        # another one is ready, if its probe does not fail.
+        "readinessProbe": _probe(runtime.SERVING_PATH, period=2, timeout=2, failures=2),
+        "livenessProbe": {
+            **_probe(runtime.LIVE_PATH, period=10, timeout=5, failures=3),
+            "terminationGracePeriodSeconds": runtime.HUNG_GRACE,
+        },
     }
 
 

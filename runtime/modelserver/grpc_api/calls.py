@@ -146,6 +146,7 @@ class Calls:
         self._lock = threading.Lock()
         self.in_flight = 0
         self.last_seen = -math.inf  # when the last inference was asked for, by time.monotonic
+        self.longest_age = math.inf  # seconds for which a client keeps its connection; whoever has the server says
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         """What handles a call; asked in the server's own thread, so that waiting for one of the pool's is timed."""
@@ -203,6 +204,8 @@ class Calls:
         """Of one of these few calls; here, or by the candidate of a rollout."""
         app, splitter = self.app, self.app.splitter
         self.last_seen = time.monotonic()
+        if app.draining:
+            app.newcomers.asked(self.last_seen - self.longest_age)
         limit = app.settings.max_in_flight
         with self._lock:  # `+= 1` by several threads would lose some
             if self.in_flight >= limit:

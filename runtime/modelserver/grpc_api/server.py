@@ -83,6 +83,8 @@ class GrpcServer:
         settings = app.settings
         self._app, self._loop = app, loop
         self.calls = Calls(app, loop, Admission(settings, keys))
+        self.calls.longest_age = connection_age(settings) * AGE_JITTER
+        self.left = False  # whether the drain is over, but for the calls that are under way
         most = settings.max_in_flight + SPARE_CALLS
         pool = ThreadPoolExecutor(min(most, MOST_THREADS), thread_name_prefix="grpc")
         self._server = grpc.server(
@@ -116,7 +118,8 @@ class GrpcServer:
         # Polled, like the HTTP side: SIGTERM may come again at any time.
         while not hurried() and time.monotonic() < self._leave_at(began):  # noqa: ASYNC110
             await asyncio.sleep(TICK_SECONDS)
-        end = began + settings.drain_seconds + settings.drain_grace_seconds
+        self.left = True
+        end = max(began + settings.drain_seconds, time.monotonic()) + settings.drain_grace_seconds
         stopped = self._server.stop(max(end - time.monotonic(), 0))
         ending = False
         while not stopped.is_set():
@@ -131,6 +134,8 @@ class GrpcServer:
         settings = self._app.settings
         if self._app.core is None:
             return began  # never was ready, so nobody was ever sent here
+        if settings.drain_alone_seconds and self._app.newcomers.expected:
+            return began + settings.drain_seconds + settings.drain_alone_seconds
         aged = self.calls.last_seen + connection_age(settings) * AGE_JITTER
         notice = began + settings.drain_min_seconds
         return min(max(notice, aged), began + settings.drain_seconds)

@@ -1,6 +1,7 @@
 """All connections of one listening socket: who is there, what they hold together, whose time is up."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from modelserver.errors import BadSettings
@@ -92,6 +93,10 @@ class Acceptor:
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
         self.last_seen = self.now()
+
+    def asked(self, connection: Connection) -> None:
+        """A draining server was asked for an inference."""
+        self.app.newcomers.asked(time.monotonic() - (self.now() - connection.opened_at))
 
     @property
     def busy(self) -> int:

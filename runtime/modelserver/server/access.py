@@ -9,7 +9,7 @@ from modelserver.errors import BadSettings, Unauthorized
 from modelserver.server.app import Endpoint, Reply, refusal
 
 # Probes and scrapers have no key; what these paths tell is no secret inside a cluster.
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics", "/modelway/state"})
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics", "/modelway/serving", "/modelway/state"})
 HASHED = re.compile(rb"sha256:([0-9a-f]{64})")
 CHALLENGE = 'www-authenticate: Bearer realm="modelserver"\r\n'  # RFC 6750 §3
 

@@ -1,6 +1,7 @@
 """What this server is and answers, whatever carries the requests: own connections or ASGI."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from modelserver.errors import (
 )
 from modelserver.metrics import Metrics
 from modelserver.server.http1 import JSON, JSON_LENGTH
+from modelserver.server.newcomers import Newcomers
 from modelserver.settings import ServeSettings
 from modelserver.traffic.counts import Counts
 
@@ -73,6 +75,7 @@ class App:
         self.execution: Execution | None = None
         self.inline = False
         self.draining = False
+        self.newcomers = Newcomers(math.inf, 0.0)
         self.splitter: Splitter | None = None  # takes all requests for the model while there is a candidate
         self.trace_call: Callable[[Reply, float, str], None] | None = None  # reply, seconds, traceparent of a gRPC call
         self.counts = Counts(0, time.monotonic())
@@ -95,6 +98,8 @@ class App:
 
     def drain(self) -> None:
         self.draining = True
+        settings = self.settings
+        self.newcomers = Newcomers(time.monotonic() + settings.drain_min_seconds, settings.drain_seconds / 2)
         self.metrics.gauges |= {"modelserver_ready": 0, "modelserver_draining": 1}
 
     def infer(self, endpoint: Endpoint, body: bytes, json_length: int | None) -> Reply:

@@ -219,7 +219,10 @@ class Connection(asyncio.Protocol):
             return  # the caller has gone
         self.current = None
         # While draining, the last of the requests that have already arrived gets `connection: close`.
-        last = (self.acceptor.app.draining or self.half_closed) and not self.buffer
+        draining = self.acceptor.app.draining
+        if draining and known.endpoint.codec is not None:
+            self.acceptor.asked(self)
+        last = (draining or self.half_closed) and not self.buffer
         close = last or not known.head.keep_alive
         echo, access_log = known.head.echo, self.acceptor.access_log
         if access_log is not None:
@@ -245,13 +248,13 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_reading():
             self.transport.resume_reading()
 
-    def _pause_reading(self) -> None:
-        if self.transport is not None and self.transport.is_reading():
-            self.transport.pause_reading()
     def _read_on(self) -> None:
         if self.transport is not None and not self.write_blocked and not self.transport.is_reading():
             self.transport.resume_reading()
 
+    def _pause_reading(self) -> None:
+        if self.transport is not None and self.transport.is_reading():
+            self.transport.pause_reading()
 
     # --- ending
 
@@ -269,10 +272,10 @@ class Connection(asyncio.Protocol):
         self.buffer, self.chunks, self.current = bytearray(), None, None
         self.closing = True
         self._account()
+        self._read_on()  # a client that only reads when it has sent all would never learn why
         self.deadline = self.acceptor.now() + LINGER_SECONDS
         if transport.can_write_eof():
             transport.write_eof()
-        self._read_on()  # a client that only reads when it has sent all would never learn why
 
     def close(self) -> None:
         """Close after what was written has gone out."""

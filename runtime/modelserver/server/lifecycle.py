@@ -115,7 +115,7 @@ async def _live(app: App, model: Path, digest: str | None) -> bool:
             _open(app, loading.result(), digest, model)
             await stop.asked
         app.drain()
-        await asyncio.gather(_drain(acceptor, stop), *([grpc.drain(stop.hurried)] if grpc else []))
+        await asyncio.gather(_drain(acceptor, stop, grpc), *([grpc.drain(stop.hurried)] if grpc else []))
         running = app.execution is not None and app.execution.batcher.running > 0
         return workers.in_flight > 0 or running or not loading.done() or (grpc is not None and grpc.busy)
     finally:
@@ -238,15 +238,18 @@ class _Stop:
             self.asked.set_result(None)
 
 
-async def _drain(acceptor: Acceptor, stop: _Stop) -> None:
+async def _drain(acceptor: Acceptor, stop: _Stop, grpc: "GrpcServer | None") -> None:
     log.info("draining: unready, answering everybody for up to %g s", acceptor.settings.drain_seconds)
     if acceptor.app.core is None:
         return  # never was ready, so nobody was ever sent here
     while True:
         assert stop.draining is not None
         now = acceptor.now()
+        # Whoever calls by gRPC is sent here for as long as this port says that it serves.
+        connections = len(acceptor.connections) + (grpc is not None and not grpc.left)
+        expected = acceptor.app.newcomers.expected
         step = next_step(
-            stop.draining, now, acceptor.settings, len(acceptor.connections), acceptor.busy, acceptor.last_seen
+            stop.draining, now, acceptor.settings, connections, acceptor.busy, acceptor.last_seen, expected
         )
         if step is not Step.ANSWER:
             acceptor.stop_listening()

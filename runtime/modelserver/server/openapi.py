@@ -86,6 +86,7 @@ OPERATIONS = {
         "v1Predict", "Predict, by rows or by columns", "RowsResponse", "RowsRequest"
     ),
     ("GET", "/metrics"): Operation("metrics", "Prometheus metrics", content_type=PROMETHEUS),
+    ("GET", "/modelway/serving"): Operation("serving", "Whether requests are answered, also after SIGTERM", "Serving"),
     ("GET", "/modelway/state"): Operation("state", "What the operator asks: counts since the last change", "State"),
 }
 
@@ -169,6 +170,7 @@ def _schemas(subject: Subject) -> dict[str, Schema]:
         "Alive": object_of(status={"const": "alive"}),
         "Live": object_of(live={"const": True}),
         "Ready": object_of(ready={"const": True}),
+        "Serving": object_of(serving={"const": True}),
         "ModelReady": object_of(name=name, ready={"const": True}),
         "ModelNames": object_of(models={"type": "array", "items": name}),
         "ServerMetadata": object_of(name={"const": "modelserver"}, version={"type": "string"}),

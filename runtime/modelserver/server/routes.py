@@ -25,6 +25,13 @@ def _ready(app: App) -> Reply:
     return refusal(NotReady(DRAINING if app.draining else LOADING.format(name=app.name)))
 
 
+def _serving(app: App) -> Reply:
+    """Also after SIGTERM: what service proxies ask for before they send somebody here because no other pod is ready."""
+    if app.core is None:
+        return refusal(NotReady(LOADING.format(name=app.name)))
+    return Reply(200, b'{"serving":true}')
+
+
 def _server_metadata(app: App) -> Reply:
     return Reply(
         200, orjson.dumps({"name": "modelserver", "version": __version__, "extensions": ["binary_tensor_data"]})
@@ -118,6 +125,7 @@ ROUTES = (
     Route("GET", "/v1/models", answer=_v1_models),
     Route("GET", "/v1/models/{model}", answer=_model_ready),
     Route("GET", "/metrics", answer=_metrics),
+    Route("GET", "/modelway/serving", answer=_serving),
     Route("GET", "/modelway/state", answer=_state),
 )
 UNKNOWN = "other"  # the metrics' label of every path that is not in the table: paths are the callers' choice
