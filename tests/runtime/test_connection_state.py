@@ -1,4 +1,4 @@
-"""What a connection keeps account of, and when it reads: the real Connection between a transport and a loop that wait."""
+"""What a connection keeps account of, and when it reads: the real Connection, a transport and a loop that wait."""
 
 from dataclasses import replace
 

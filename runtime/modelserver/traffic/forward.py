@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from modelserver.traffic.circuit import Circuit
+from modelserver.traffic.patience import Patience
 from modelserver.traffic.pool import Full, Pool
 from modelserver.traffic.upstream import Answer, Refused, Stale, Unreachable, Upstream
 
@@ -11,10 +12,11 @@ from modelserver.traffic.upstream import Answer, Refused, Stale, Unreachable, Up
 # could not do what this pod can, and so is the candidate's failure.
 ANSWERS = frozenset({*range(200, 300), 400, 413, 415, 422})
 FAILURE_BY_STATUS = {503: "overloaded", 504: "timeout"}
+HURRIED = "hurried"  # no answer in a time that is too short for anybody: nobody's failure
 
 
 class Failed(Exception):
-    """The candidate has not answered; `kind` is one of counts.FAILURES."""
+    """The candidate has not answered; `kind` is one of counts.FAILURES, or HURRIED."""
 
     def __init__(self, kind: str, why: str) -> None:
         super().__init__(why)
@@ -28,12 +30,12 @@ class Forwarder:
         self.pool, self._now = pool, now
         self.circuit = Circuit()
 
-    async def ask(self, head: bytes, body: bytes, seconds: float) -> Answer:
+    async def ask(self, head: bytes, body: bytes, patience: Patience) -> Answer:
         """An answer to the request, be it a refusal. Raises Failed. Cancelled, it closes the connection."""
         if not self.circuit.allow(self._now()):
             raise Failed("unreachable", "The candidate could not be reached a moment ago.")
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(patience.seconds):
                 answer = await self._ask(head, body)
         except Full:
             self.circuit.abandoned()
@@ -42,14 +44,20 @@ class Forwarder:
             self.circuit.failed(self._now())
             raise Failed("unreachable", str(problem)) from None
         except TimeoutError:
-            self.circuit.failed(self._now())
-            raise Failed("timeout", f"The candidate did not answer within {seconds:.3g} s.") from None
+            if patience.fair:
+                self.circuit.failed(self._now())
+            else:
+                self.circuit.abandoned()
+            kind = "timeout" if patience.fair else HURRIED
+            raise Failed(kind, f"The candidate did not answer within {patience.seconds:.3g} s.") from None
         except BaseException:
             self.circuit.abandoned()
             raise
         self.circuit.answered()
         if answer.status not in ANSWERS:
             kind = FAILURE_BY_STATUS.get(answer.status, "error")
+            if kind == "timeout" and not patience.fair:
+                kind = HURRIED
             raise Failed(kind, f"The candidate answered {answer.status}: {answer.body[:200].decode(errors='replace')}")
         return answer
 

@@ -4,8 +4,8 @@ What the caller sent goes on byte for byte, but for the lines that are between t
 those that frame the body, which arrives whole and leaves with a Content-Length.
 """
 
-import re
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from modelserver.traffic.document import Document
 from modelserver.traffic.share import Asked
@@ -28,7 +28,21 @@ HOP_BY_HOP = frozenset(
         SHADOW,
     }
 )
-VERSIONED = re.compile(rb"[^?]*/versions/")
+# What this pod has read of a request, the candidate must read, too: `Connection` can't take it away.
+END_TO_END = frozenset(
+    {
+        b"host",
+        b"authorization",
+        b"x-api-key",
+        b"content-type",
+        b"content-encoding",
+        b"inference-header-content-length",
+        b"x-request-timeout-ms",
+        b"x-envoy-expected-rq-timeout-ms",
+        b"traceparent",
+        b"x-request-id",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +61,22 @@ class Outgoing:
 def outgoing(raw: bytes, document: Document) -> Outgoing:
     """Of a head that was parsed without complaint; `raw` ends with the empty line."""
     first, *rest = raw[:-4].split(b"\r\n")
-    method, target, _ = first.split(b" ", 2)
+    method, target = [part for part in first.split(b" ") if part][:2]  # llhttp lets several spaces stand between them
     headers = [(name.strip().lower(), value.strip(), name + b":" + value) for name, value in _fields(rest)]
     connection = b",".join(value for name, value, _ in headers if name == b"connection").lower()
-    dropped = HOP_BY_HOP | {option.strip() for option in connection.split(b",")}
+    dropped = HOP_BY_HOP | ({option.strip() for option in connection.split(b",")} - END_TO_END)
     lines = [method + b" " + target + b" HTTP/1.1", *(line for name, _, line in headers if name not in dropped)]
     names = {name for name, _, _ in headers}
     if b"host" not in names:  # HTTP/1.0 may leave it out
         lines.append(b"host: candidate")
     told = [(name, value) for name, value, _ in headers]
-    asked = facts(told, document, settled=VERSIONED.match(target) is not None)
+    asked = facts(told, document, settled=b"/versions/" in _path(target))
     return Outgoing(b"".join(line + b"\r\n" for line in lines), asked, SHADOW in names)
+
+
+def _path(target: bytes) -> bytes:
+    """As the routes table reads it."""
+    return unquote_to_bytes(target.partition(b"?")[0])
 
 
 def facts(headers: list[tuple[bytes, bytes]], document: Document, settled: bool) -> Asked:

@@ -17,9 +17,9 @@ from modelserver.server.http1 import JSON_LENGTH
 from modelserver.server.workers import INLINE_BYTES, Cancel, Workers
 from modelserver.traffic.counts import Counts
 from modelserver.traffic.document import Document
-from modelserver.traffic.forward import Failed, Forwarder
+from modelserver.traffic.forward import HURRIED, Failed, Forwarder
 from modelserver.traffic.outgoing import FORWARDED, SHADOW, Outgoing, outgoing
-from modelserver.traffic.patience import patience
+from modelserver.traffic.patience import Patience, patience
 from modelserver.traffic.shadow import Copy, Shadows, Told
 from modelserver.traffic.share import HALF, next_in_share, to_candidate
 from modelserver.traffic.upstream import Answer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("modelserver")
 Done = Callable[[Reply], None]
 REMEMBERED, REMEMBERED_BYTES = 256, 2048  # heads whose meaning is kept: a client sends the same again and again
+GROWTH = 512  # bytes, and more than what this pod adds to a head
 SLOW = 0.99  # the part of this pod's answers that are faster than a slow one
 SLOW_SAMPLES = 100  # before that many, there is no telling
 SLOW_SECONDS = 1.0  # between two looks at the histogram
@@ -81,8 +82,8 @@ class Splitter:
             flight.own()
         return flight.forget
 
-    def patience(self, caller: float | None) -> float:
-        """Seconds that the candidate may take; `caller` is what is left of the time that the caller gave."""
+    def patience(self, caller: float | None) -> Patience:
+        """What the candidate may take; `caller` is what is left of the time that the caller gave, in seconds."""
         now = perf_counter()
         if now >= self._slow_until:
             self._slow_until = now + SLOW_SECONDS
@@ -110,9 +111,10 @@ class Splitter:
         self.app.metrics.forwarded("answered", seconds)
 
     def forward_failed(self, kind: str) -> None:
-        self.counts.forwarded.requests += 1
-        self.counts.forwarded.failed[kind] += 1
         self.app.metrics.forwarded(kind)
+        if kind != HURRIED:
+            self.counts.forwarded.requests += 1
+            self.counts.forwarded.failed[kind] += 1
 
     def forward_refused(self, status: int, seconds: float) -> None:
         """The candidate refused a request to which this pod answered `status`: with that it is a failure, if it likes
@@ -149,6 +151,8 @@ class Splitter:
         sent = self._outgoing.get(raw)
         if sent is None:
             sent = outgoing(raw, self.document)
+            if len(raw) > self.app.settings.max_header_bytes - GROWTH:  # with our lines the candidate would not take it
+                sent = replace(sent, asked=replace(sent.asked, settled=True))
             if len(raw) <= REMEMBERED_BYTES:
                 if len(self._outgoing) >= REMEMBERED:
                     self._outgoing.clear()

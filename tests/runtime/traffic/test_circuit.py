@@ -63,4 +63,14 @@ def test_a_try_that_its_caller_gave_up_lets_the_next_one_try() -> None:
     ],
 )
 def test_patience(caller: float | None, stable: float | None, seconds: float) -> None:
-    assert patience(caller, stable) == seconds
+    assert patience(caller, stable).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("caller", "stable", "fair"),
+    [(None, 30.0, True), (0.001, None, False), (0.001, 0.0002, False), (0.05, 0.0002, True), (1.0, 0.3, False)],
+)
+def test_a_time_that_is_too_short_for_anybody_says_nothing_of_the_candidate(
+    caller: float | None, stable: float | None, fair: bool
+) -> None:
+    assert patience(caller, stable).fair is fair

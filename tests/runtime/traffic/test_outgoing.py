@@ -74,7 +74,19 @@ def test_what_was_sent_once_is_not_sent_again(line: bytes) -> None:
         (b"/v2/models/tiny/versions/7/infer", True),
         (b"http://t/v1/models/tiny/versions/7:predict", True),
         (b"/v2/models/tiny/infer?from=/versions/7", False),
+        (b"/v2/models/tiny%2fversions/7/infer", True),
     ],
 )
 def test_a_version_is_this_pod_s(target: bytes, settled: bool) -> None:
     assert outgoing(head(first=b"POST " + target + b" HTTP/1.1"), RULES).asked.settled is settled
+
+
+def test_spaces_that_the_parser_overlooks_are_not_passed_on() -> None:
+    sent = outgoing(head(first=b"POST  /model/predict  HTTP/1.1"), RULES)
+    assert sent.lines.startswith(b"POST /model/predict HTTP/1.1\r\n")
+
+
+def test_connection_can_not_take_from_the_candidate_what_this_pod_has_read() -> None:
+    lines = (b"x-api-key: a", b"Inference-Header-Content-Length: 3", b"x-hop: 1")
+    sent = outgoing(head(b"Connection: Host, x-api-key, inference-header-content-length, x-hop", *lines), RULES)
+    assert sent.lines == FIRST + b"\r\nHost: t\r\n" + b"\r\n".join(lines[:2]) + b"\r\n"
