@@ -72,13 +72,15 @@ def undo(
 ) -> None:
     """Write the model and serving of a former revision into the spec."""
 
-    async def write() -> int:
+    async def write() -> tuple[int, bool]:
         async with connected(where) as api:
             seen = await see(api, where.chosen_namespace(), name)
             revision = numbered(seen, to_revision) if to_revision else former(seen)
             await acting.patch(api, seen, list(patch(seen, revision, force)))
-            return int(revision["revision"])
+            return int(revision["revision"]), "rollback" in seen.spec
 
-    number = run(write())
-    told = f"undo {name}: the spec asks for revision {number} again. `modelway get {name} --watch` shows how it goes."
+    number, forced = run(write())
+    gone = " spec.rollback is removed: it would win." if forced else ""
+    how = f"`modelway get {name} --watch` shows how it goes."
+    told = f"undo {name}: the spec asks for revision {number} again.{gone} {how}"
     show.emit({"name": name, "revision": number}, (told,), output)

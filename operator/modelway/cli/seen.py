@@ -51,6 +51,11 @@ class Seen:
         """Whether the status speaks of the spec as it is now."""
         return bool(self.status.get("observedGeneration") == self.resource["metadata"].get("generation"))
 
+    @property
+    def rollback(self) -> int:
+        """``spec.rollback.toRevision``; 0 without one."""
+        return int((self.spec.get("rollback") or {}).get("toRevision") or 0)
+
     def condition(self, kind: str) -> Document:
         """The condition of that type; empty if there is none."""
         found = (each for each in self.status.get("conditions") or () if each.get("type") == kind)
@@ -73,6 +78,11 @@ class Seen:
 def hash_of(document: Document) -> str:
     """The hash of the revision that a child belongs to."""
     return str((document["metadata"].get("labels") or {}).get(names.REVISION, ""))
+
+
+def numbers_before(revision: Document) -> tuple[int, ...]:
+    """The numbers that a revision had before it was returned to, the latest last."""
+    return tuple(int(each) for each in marks(revision).get(names.FORMER, "").split(",") if each.isdecimal())
 
 
 def marks(document: Document) -> Mapping[str, str]:

@@ -89,7 +89,7 @@ def _one_pod(spec: Spec) -> _Advice:
 
 def _rolled_back(spec: Spec) -> _Advice:
     if spec.rollback:
-        told = "model and serving have no effect while this is there; `undo` or a new model without it goes on."
+        told = "while this is there, spec.model and spec.serving have no effect; remove it to go on with them."
         yield ("rollback",), told
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from modelway.cli.seen import Document, Seen, hash_of, marks
+from modelway.cli.seen import Document, Seen, hash_of, marks, numbers_before
 from modelway.manifests import names
 
+from .returning import Refused, numbered
 from .table import Table
 from .tree import DIGEST
 
@@ -12,19 +13,28 @@ COLUMNS = ("REVISION", "HASH", "VERSION", "DIGEST", "STATE", "PROMOTED AT", "FAI
 
 
 def history(seen: Seen) -> Table:
-    """One row for each revision."""
-    return Table(COLUMNS, tuple(_row(seen, each) for each in seen.revisions()))
+    """One row for each revision. Those that were returned to had other numbers before, which spec.rollback.toRevision
+    still understands."""
+    rows = tuple(_row(seen, each) for each in seen.revisions())
+    before = tuple(", ".join(map(str, numbers_before(each))) for each in seen.revisions())
+    if not any(before):
+        return Table(COLUMNS, rows)
+    told = ((row[0], was or "-", *row[1:]) for row, was in zip(rows, before, strict=True))
+    return Table((COLUMNS[0], "WAS", *COLUMNS[1:]), tuple(told))
 
 
 def details(seen: Seen, number: int) -> tuple[str, ...]:
     """What is remembered of one revision, line by line; empty if there is none of that number."""
-    found = next((each for each in seen.revisions() if int(each.get("revision", 0)) == number), None)
-    if found is None:
+    try:
+        found = numbered(seen, number)
+    except Refused:
         return ()
     told = dict(zip(COLUMNS, _row(seen, found), strict=True))
     told["DIGEST"] = marks(found).get(names.DIGEST, "-")
     model = (found.get("data") or {}).get("model") or {}
     lines = [f"{column.lower()}: {text}" for column, text in told.items()]
+    was = ", ".join(map(str, numbers_before(found)))
+    lines += [f"was: {was}"] if was else []
     return (*lines, f"model: {model.get('uri', '-')}", f"message: {marks(found).get(names.FAILED_MESSAGE, '-')}")
 
 

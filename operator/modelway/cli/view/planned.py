@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api.resource import Spec
+from modelway.decide import rollback
 from modelway.decide.plan import decide
-from modelway.decide.revision import revision_hash, snapshot
+from modelway.decide.revision import history
 from modelway.manifests import names
 from modelway.world import Apply, Delete, Plan, Seed, Touch, World, Write
 
@@ -76,12 +77,19 @@ def _line(write: Write) -> Line | None:
     return None  # how pods learn of the traffic document, which has a line of its own
 
 
+def _asked(world: World, spec: Spec) -> rollback.Asked:
+    return rollback.asked(world.resource.name, spec, world.runtime_image, history(world.children))
+
+
 def _target(world: World, spec: Spec) -> str:
-    return names.revision(world.resource.name, revision_hash(snapshot(spec, world.runtime_image)))
+    return names.revision(world.resource.name, _asked(world, spec).revision.hash)
 
 
 def _way(world: World, spec: Spec) -> Iterator[str]:
     """What happens to the revision that the new spec asks for."""
+    if _asked(world, spec).lost:
+        yield "what serves stays; nothing else comes up."
+        return
     status, target = world.resource.status, _target(world, spec)
     stable = str((status.get("stable") or {}).get("name", ""))
     if stable == target:
@@ -118,6 +126,9 @@ def _of_world(world: World, spec: Spec | None) -> Iterator[str]:
         yield f"A rollout of revision {candidate['revision']} is under way; it is given up for this one."
     if candidate and candidate["name"] == target and status.get("phase") == "Failed":
         yield f"Revision {candidate['revision']} failed before and is not tried again until `retry`."
+    asked = _asked(world, spec)
+    if force := asked.lost or rollback.told(asked, asked.revision):
+        yield force
     if spec.rollout.paused:
         yield "spec.rollout.paused holds every step forward."
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Final
 
-from modelway.cli.seen import Document, Seen, hash_of, marks
+from modelway.cli.seen import Document, Seen, hash_of, marks, numbers_before
 from modelway.manifests import names
 
 
@@ -39,8 +40,10 @@ def gitops(resource: Document) -> str:
 
 
 def numbered(seen: Seen, number: int) -> Document:
-    """The revision of that number."""
-    found = next((each for each in seen.revisions() if int(each.get("revision", 0)) == number), None)
+    """The revision that has this number or, if none does, had it before it was returned to."""
+    now = (each for each in seen.revisions() if int(each.get("revision", 0)) == number)
+    before = (each for each in seen.revisions() if number in numbers_before(each))
+    found = next(chain(now, before), None)
     if found is None:
         known = ", ".join(str(each.get("revision")) for each in seen.revisions()) or "none"
         raise Refused(f"there is no revision {number} of {seen.name}; it has {known}. See `history {seen.name}`.")
@@ -65,20 +68,20 @@ def _failed_since(revision: Document) -> bool:
 
 
 def patch(seen: Seen, revision: Document, force: bool) -> list[dict[str, Any]]:
-    """A JSON patch (RFC 6902) of the spec: model and serving as the revision has them, nothing of the present ones.
-    It does nothing if the spec changed meanwhile."""
+    """A JSON patch (RFC 6902) of the spec: model and serving as the revision has them, nothing of the present ones. A
+    spec.rollback, which would win over them, goes. It does nothing if the spec changed meanwhile."""
     manager = gitops(seen.resource)
     if manager and not force:
         raise Refused(
             f"{manager} keeps {seen.name} as its repository says, and would undo this within minutes. Revert the"
-            f" commit there instead; --force writes all the same."
+            f" commit there instead, or set spec.rollback.toRevision there; --force writes all the same."
         )
     data: Mapping[str, Any] = revision.get("data") or {}
     if "model" not in data:
         raise Refused(
             f"revision {revision.get('revision')} holds no model, so another program wrote it; choose another"
         )
-    if hash_of(revision) == seen.target and seen.current:
+    if hash_of(revision) == seen.target and seen.current and not seen.rollback:
         raise Refused(f"the spec of {seen.name} asks for revision {revision.get('revision')} already")
     meta = seen.resource["metadata"]
     written: list[dict[str, Any]] = [
@@ -90,4 +93,6 @@ def patch(seen: Seen, revision: Document, force: bool) -> list[dict[str, Any]]:
         written.append({"op": "add", "path": "/spec/serving", "value": data["serving"]})
     elif "serving" in seen.spec:
         written.append({"op": "remove", "path": "/spec/serving"})
+    if "rollback" in seen.spec:
+        written.append({"op": "remove", "path": "/spec/rollback"})
     return written
