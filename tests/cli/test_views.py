@@ -97,10 +97,18 @@ def test_why_says_nothing_twice() -> None:
 def test_why_tells_of_the_latest_warning_while_something_comes_up() -> None:
     cluster = on_its_way()
     target = cluster.resource.status["rollout"]["target"]
-    event = {"type": "Warning", "reason": "DigestMismatch", "note": f"a pod of {target} has other bytes"}
-    former = {"type": "Warning", "reason": "ActionIgnored", "note": "promote@0123456789"}
-    told = why(seen(cluster, event, former))
-    assert f"Event DigestMismatch: a pod of {target} has other bytes." in told
+    now, before = "2030-01-01T00:00:00.000000Z", "2020-01-01T00:00:00.000000Z"
+    event = {
+        "type": "Warning",
+        "reason": "DigestMismatch",
+        "note": f"a pod of {target} has bad bytes",
+        "eventTime": now,
+    }
+    former = {"type": "Warning", "reason": "ActionIgnored", "note": "promote@0123456789", "eventTime": now}
+    earlier = {"type": "Warning", "reason": "RevisionFailed", "note": f"{target} failed", "eventTime": before}
+    told = why(seen(cluster, event, former, earlier))
+    assert "RevisionFailed" not in told  # of an attempt before this one
+    assert f"Event DigestMismatch: {target}: bad bytes." in told
     assert "ActionIgnored" not in told
     assert "DigestMismatch" not in why(seen(settled(canary(ONE)), event))
 

@@ -40,6 +40,7 @@ def verdict(cases: Cases, candidate: Answer, stable: Answer | None) -> GoldenVer
 GOOD, OFF, WITHIN = ok(output([0.02, 0.98])), ok(output([0.33, 0.67])), ok(output([0.0200999, 0.9805]))
 DEAD, BUSY = Answer(0, trouble="did not answer within 2 s"), Answer(503, {"error": "Too many requests."})
 FAILS, REFUSES = Answer(500, {"error": "The server failed."}), Answer(400, {"error": "Input 'image' is missing."})
+KEYLESS = Answer(401, {"error": "There is no API key in the request."})
 EXPECTED = [output([0.02, 0.98])]
 PASSED, FAILED, INCONCLUSIVE = State.PASSED, State.FAILED, State.INCONCLUSIVE
 
@@ -52,10 +53,13 @@ STORIES = (
     ("other than expected", EXPECTED, OFF, GOOD, FAILED, "and stable answers as expected."),
     ("both other than expected", EXPECTED, OFF, OFF, INCONCLUSIVE, "but stable fails it too: correct key seven.json."),
     ("a request that nobody takes", None, REFUSES, REFUSES, INCONCLUSIVE,
-     "there is nothing to compare with: stable answers 400: Input 'image' is missing."),
+     "there is nothing to compare with: stable answers 400: Input 'image' is missing: correct key"),
     ("a request that only the candidate takes", EXPECTED, GOOD, REFUSES, PASSED, "as expected"),
     ("the candidate is busy", EXPECTED, BUSY, GOOD, INCONCLUSIVE, "the candidate answers 503: Too many requests; it"),
     ("the candidate is not there", None, DEAD, GOOD, INCONCLUSIVE, "the candidate did not answer within 2 s; it will"),
+    ("both ask for a key", EXPECTED, KEYLESS, KEYLESS, INCONCLUSIVE,
+     "case 'seven': the candidate answers 401: There is no API key in the request. Modelway reads no Secrets and sends"),
+    ("only the candidate asks for a key", None, KEYLESS, GOOD, INCONCLUSIVE, "or remove spec.rollout.gates.golden."),
     ("stable is not there", EXPECTED, OFF, DEAD, INCONCLUSIVE, "stable, which would tell whether that is new, did not"),
     ("no stable revision", EXPECTED, OFF, None, FAILED, "the candidate says 0.33"),
     ("no stable revision, nothing expected", None, OFF, None, PASSED, "as expected"),

@@ -99,7 +99,11 @@ def _named(config: Mapping[str, Any], section: str, name: str) -> dict[str, Any]
     for entry in config.get(section) or ():
         if entry["name"] == name:
             return dict(entry)
-    raise NoCredentials(f"the kubeconfig has no entry {name!r} under {section}. Check its current-context.")
+    known = ", ".join(str(entry["name"]) for entry in config.get(section) or ()) or "none"
+    raise NoCredentials(
+        f"the kubeconfig has no entry {name!r} under {section}, which has {known}."
+        " Check its current-context, or --context."
+    )
 
 
 def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext | None:

@@ -16,6 +16,12 @@ from .golden_cases import Case, Cases, Expected, flat
 
 FLOATING: Final = frozenset({"FP16", "FP32", "FP64", "BF16"})
 NOT_NOW: Final = frozenset({0, 429, 503})  # no answer, or one that says: later
+NOT_FOR_US: Final = frozenset({401, 403})
+# A person who may not read a Secret must not be able to have it used either: the operator reads none, and knows no key.
+NO_KEY: Final = (
+    "Modelway reads no Secrets and sends golden requests without a key: let its pods ask the model's pods without one, or"
+    " remove spec.rollout.gates.golden."
+)
 TOLD: Final = 3  # cases in the sentence
 LONGEST: Final = 200  # characters of what a pod says
 
@@ -82,11 +88,14 @@ def _case(
 
     if mine.status in NOT_NOW:
         return verdict(State.INCONCLUSIVE, f"the candidate {_said(mine)}; it will be asked again.")
+    if mine.status in NOT_FOR_US:
+        return verdict(State.INCONCLUSIVE, f"the candidate {_said(mine)}. {NO_KEY}")
     expected = case.expected
     if expected is None and theirs is not None:
         found = _outputs(theirs)
         if isinstance(found, str):
-            return verdict(State.INCONCLUSIVE, f"there is nothing to compare with: stable {found}.")
+            remedy = f": correct key {case.name}.json" if 400 <= theirs.status < 500 else ""
+            return verdict(State.INCONCLUSIVE, f"there is nothing to compare with: stable {found}{remedy}.")
         expected = tuple(found.values())
     fault = _fault(expected or (), mine, tolerance, "the candidate")
     if not fault:

@@ -65,12 +65,12 @@ SAID_OF_REFUSED_PODS: Final = (
     (
         re.compile(r"service ?account .*not found", re.IGNORECASE),
         "ServiceAccountMissing",
-        "Create it, or change spec.serving.pod.serviceAccountName.",
+        "Create the service account, or change spec.serving.pod.serviceAccountName.",
     ),
     (
         re.compile(r"PriorityClass", re.IGNORECASE),
         "PriorityClassMissing",
-        "Create it, or change spec.serving.pod.priorityClassName.",
+        "Create the priority class, or change spec.serving.pod.priorityClassName.",
     ),
 )
 OTHERWISE_REFUSED: Final = ("PodsRefused", "Change spec.serving.")

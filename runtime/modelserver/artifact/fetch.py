@@ -86,10 +86,12 @@ def _fetch(settings: FetchSettings, source: Source, wanted: str | None) -> Artif
     external.check(partial / entry, origin)
     digest = model_digest(files, folder)
     if wanted not in (None, digest):
+        pinned = bool(settings.model_digest)
         raise DigestMismatch(
             f"{shown} has the digest {digest}, but {wanted} is the one "
-            f"{'pinned' if settings.model_digest else f'recorded for revision {settings.revision}'}. "
-            "The content has changed: publish it under a new URI, or update spec.model."
+            f"{'pinned' if pinned else f'recorded for revision {settings.revision}'}. "
+            "The content has changed: put the former back, publish it under a new URI, or accept it "
+            f"{'in spec.model.digest' if pinned else 'by a new label in spec.model.version'}."
         )
     partial.rename(content)
     artifact = Artifact(shown, digest, sum(file.size for file in files), len(files), entry)

@@ -46,7 +46,8 @@ def numbered(seen: Seen, number: int) -> Document:
     found = next(chain(now, before), None)
     if found is None:
         known = ", ".join(str(each.get("revision")) for each in seen.revisions()) or "none"
-        raise Refused(f"there is no revision {number} of {seen.name}; it has {known}. See `history {seen.name}`.")
+        hint = f"See `modelway history {seen.name}`."
+        raise Refused(f"there is no revision {number} of {seen.name}; it has {known}. {hint}")
     return found
 
 

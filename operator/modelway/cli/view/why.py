@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from modelway.cli.seen import Seen
+from modelway.cli.seen import Document, Seen
 
 from .prospect import next_up, waits
 
@@ -67,11 +67,20 @@ def _warnings(seen: Seen) -> tuple[str, ...]:
     """The last warning about a revision that is under way, if it says more than the status does."""
     if not seen.status.get("candidate") or seen.condition("Stalled"):
         return ()
-    about = str(seen.rollout.get("target"))
-    warnings = [each for each in seen.events if each.get("type") == "Warning" and about in str(each.get("note"))]
+    about, since = str(seen.rollout.get("target")), str(seen.rollout.get("startedAt") or "")
+    warnings = [
+        each
+        for each in seen.events
+        if each.get("type") == "Warning" and about in str(each.get("note")) and _last(each) >= since
+    ]
     if not warnings:
         return ()
     return (f"Event {warnings[-1].get('reason')}: {_ended(str(warnings[-1].get('note', '')))}",)
+
+
+def _last(event: Document) -> str:
+    """When it happened last, in RFC 3339: an earlier attempt at the same revision is none of this one's business."""
+    return str((event.get("series") or {}).get("lastObservedTime") or event.get("eventTime") or "")
 
 
 def _fresh(told: list[str]) -> list[str]:
