@@ -19,8 +19,8 @@ NOT_NOW: Final = frozenset({0, 429, 503})  # no answer, or one that says: later
 NOT_FOR_US: Final = frozenset({401, 403})
 # A person who may not read a Secret must not be able to have it used either: the operator reads none, and knows no key.
 NO_KEY: Final = (
-    "Modelway reads no Secrets and sends golden requests without a key: let its pods ask the model's pods without one, or"
-    " remove spec.rollout.gates.golden."
+    "Modelway reads no Secrets and sends golden requests without a key: let its pods ask the model's pods without one,"
+    " or remove spec.rollout.gates.golden."
 )
 TOLD: Final = 3  # cases in the sentence
 LONGEST: Final = 200  # characters of what a pod says
