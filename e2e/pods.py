@@ -6,9 +6,10 @@ from typing import Any
 
 
 def script_pod(
-    name: str, namespace: str, image: str, command: list[str], files: dict[str, str]
+    name: str, namespace: str, image: str, command: list[str], files: dict[str, str], node: str = ""
 ) -> list[dict[str, Any]]:
-    """A pod that runs ``command`` once, and the ConfigMap with ``files`` that it finds in ``/files``."""
+    """A pod that runs ``command`` once, and the ConfigMap with ``files`` that it finds in ``/files``; on that ``node``
+    where one is named."""
     metadata = {"name": name, "namespace": namespace, "labels": {"story": name}}
     container = {
         "name": name,
@@ -21,7 +22,7 @@ def script_pod(
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    spec = {
+    spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 5,
         "automountServiceAccountToken": False,
@@ -29,16 +30,20 @@ def script_pod(
         "containers": [container],
         "volumes": [{"name": "files", "configMap": {"name": name}}],
     }
+    if node:
+        spec["nodeSelector"] = {"kubernetes.io/hostname": node}
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
         {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
     ]
 
 
-def file_server(name: str, namespace: str, image: str, binary_files: dict[str, str]) -> list[dict[str, Any]]:
+def file_server(
+    name: str, namespace: str, image: str, binary_files: dict[str, str], node: str = ""
+) -> list[dict[str, Any]]:
     """A pod that serves files over HTTP at ``http://<name>/<file>``, and its Service; contents in base64."""
     command = ["python3", "-m", "http.server", "8080", "--directory", "/files"]
-    config_map, pod = script_pod(name, namespace, image, command, {})
+    config_map, pod = script_pod(name, namespace, image, command, {}, node)
     config_map["binaryData"] = binary_files
     ports = [{"port": 80, "targetPort": 8080}]
     metadata = {"name": name, "namespace": namespace}

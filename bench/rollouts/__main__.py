@@ -1,7 +1,7 @@
 """Rollouts of mixed outcome on the real cluster, under load from clients that never retry: does every one of them end
 as it must, and does a single request fail?
 
-    python -m bench.rollouts [--rollouts 100] [--subjects 3] [--rate 30] [--seed 1]
+    python -m bench.rollouts [--rollouts 100] [--subjects 3] [--rate 30] [--seed 1] [--kinds 'node lost,node drained']
 
 The cluster of `make cluster-up` with the images of `make images`. Each subject is a ModelDeployment with two pods and
 its own load; its rollouts follow one another, those of the subjects run side by side. Ends with 1 if one was wrong.
@@ -17,14 +17,15 @@ import signal
 import statistics
 import sys
 import time
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
+from bench.rollouts import summary
 from bench.rollouts.confirmations import Confirmations
 from bench.rollouts.faults import mend
 from bench.rollouts.models import files
+from bench.rollouts.node_loss import anchor, losses, restore
 from bench.rollouts.outcomes import OUTCOMES, Outcome
-from bench.rollouts.run import Result, Subject
+from bench.rollouts.run import Subject
 from e2e.cluster import current
 from e2e.pods import file_server
 from e2e.steps import Namespace, install_chart, install_store
@@ -38,6 +39,8 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=3, help="ModelDeployments side by side; default %(default)s")
     parser.add_argument("--rate", type=float, default=30, help="requests a second at each; default %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="of the order and the moments; default %(default)s")
+    names = ", ".join(outcome.name for outcome in OUTCOMES)
+    parser.add_argument("--kinds", type=kinds, default=OUTCOMES, help=f"only these, by commas, of: {names}")
     arguments = parser.parse_args()
     cluster = current()
     install_chart(cluster)
@@ -46,37 +49,40 @@ def main() -> None:
     cluster.kubectl("create", "namespace", NAMESPACE)
     namespace = Namespace(cluster, NAMESPACE)
 
-    def broken_off(*_: object) -> None:
+    def mended() -> None:
+        for node in cluster.nodes:
+            restore(cluster, node)
         mend(cluster)
+
+    def broken_off(*_: object) -> None:
+        mended()
         os._exit(143)  # the rollouts' threads would go on
 
     signal.signal(signal.SIGTERM, broken_off)
     try:
         sys.exit(run(namespace, arguments))
     finally:
-        mend(cluster)
+        mended()
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 def run(namespace: Namespace, arguments: argparse.Namespace) -> int:
     """The exit code."""
-    namespace.apply(*file_server("bad", namespace.name, namespace.cluster.image("runtime"), files()))
+    node = anchor(namespace.cluster)
+    namespace.apply(*file_server("bad", namespace.name, namespace.cluster.image("runtime"), files(), node))
     namespace.kubectl("wait", "--for=condition=Ready", "pod/bad", "--timeout=60s")
     subjects = [Subject(namespace, f"digits-{number}", arguments.seed) for number in range(arguments.subjects)]
     for subject in subjects:
-        subject.begin(arguments.rate, duration=3000)
+        subject.begin(arguments.rate, 3000, node)
     confirmations, begun = Confirmations(namespace.cluster, namespace.name), time.monotonic()
-    left = order(arguments.rollouts, arguments.seed)
+    left = order(arguments.kinds, arguments.rollouts, arguments.seed)
     with ThreadPoolExecutor(len(subjects)) as pool:
         list(pool.map(lambda subject: work(subject, left, begun), subjects))
     reports = [subject.end() for subject in subjects]
     results = [result for subject in subjects for result in subject.results]
-    summary(results)
-    failed, sent = sum(report.failed for report in reports), sum(report.sent for report in reports)
-    print(f"\n{len(results)} rollouts in {time.monotonic() - begun:.0f} s; {sent} requests, {failed} failed")
-    for report in reports:
-        for failure in report.document["failures"][:5]:
-            print(f"  {failure}")
+    summary.outcomes(results)
+    print(f"\n{len(results)} rollouts in {time.monotonic() - begun:.0f} s; ", end="")
+    failed = summary.requests(reports, losses)
     waits = confirmations.end()
     if waits:
         print(f"a share asked → every stable pod has it ({len(waits)}): p50 {statistics.median(waits):.2f} s,"
@@ -84,11 +90,26 @@ def run(namespace: Namespace, arguments: argparse.Namespace) -> int:
     return 1 if failed or any(result.wrong for result in results) else 0
 
 
-def order(count: int, seed: int) -> list[Outcome]:
-    """Every outcome as often as any other, in an order of chance."""
-    chosen = list(itertools.islice(itertools.cycle(OUTCOMES), count))
-    random.Random(seed).shuffle(chosen)
-    return chosen
+def kinds(names: str) -> tuple[Outcome, ...]:
+    """The outcomes of these names."""
+    by_name = {outcome.name: outcome for outcome in OUTCOMES}
+    chosen = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in chosen if name not in by_name]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(by_name)}")
+    return tuple(by_name[name] for name in chosen)
+
+
+def order(chosen: tuple[Outcome, ...], count: int, seed: int) -> list[Outcome]:
+    """Every outcome as often as any other, the rare ones every fourth time, in an order of chance."""
+    rounds = (
+        outcome
+        for turn in itertools.count()
+        for outcome in chosen
+        if not outcome.rare or turn % 4 == 0 or all(each.rare for each in chosen)
+    )
+    some = list(itertools.islice(rounds, count))
+    random.Random(seed).shuffle(some)
+    return some
 
 
 def work(subject: Subject, left: list[Outcome], begun: float) -> None:
@@ -103,18 +124,6 @@ def work(subject: Subject, left: list[Outcome], begun: float) -> None:
         sign = "WRONG" if result.wrong else "right"
         at = f"[{time.monotonic() - begun:6.1f} s] {subject.name}"
         print(f"{at} {outcome.name}: {sign}, {result.seconds:.1f} s: {what}", flush=True)
-
-
-def summary(results: list[Result]) -> None:
-    """A line an outcome."""
-    by_outcome: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        by_outcome[result.outcome.name].append(result)
-    print(f"\n{'outcome':<30} {'ended with':<18} right  of  median s")
-    for name, some in sorted(by_outcome.items()):
-        right = sum(not result.wrong for result in some)
-        middle = statistics.median(result.seconds for result in some)
-        print(f"{name:<30} {some[0].outcome.reason or 'promotion':<18} {right:5} {len(some):3} {middle:9.1f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.rollouts.faults import drain_a_node, kill_the_leader, silence_a_kubelet
+from bench.rollouts.node_loss import lose_a_node
 from e2e.steps import Namespace
 
 STEPS: list[dict[str, Any]] = [
@@ -36,6 +37,7 @@ class Outcome:
     then: Callable[[Namespace, str], None] | None = None
     at_weight: int = -1
     third: str = ""  # a version that takes the candidate's place
+    rare: bool = False  # as often as a fourth of the others: it takes a minute, and is everybody's fate
 
 
 def abort(namespace: Namespace, name: str) -> None:
@@ -49,7 +51,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     Outcome("slow", "slow", "RolledBack", STRAIGHT),
     Outcome("erroring", "erroring", "RolledBack", STRAIGHT),
     Outcome("wrong answers", "perturbed", "RolledBack", {}),
-    Outcome("crash on load", "truncated", "ModelCorrupt", {"progressDeadline": "15s"}),
+    Outcome("crash on load", "truncated", "ModelCorrupt", {"progressDeadline": "40s"}),
     Outcome("crash on some requests", "crashing", "RolledBack", STRAIGHT),
     Outcome("another signature", "wide", "SignatureChanged", {}),
     Outcome("aborted", "good", "Aborted", {}, abort, 25),
@@ -57,4 +59,5 @@ OUTCOMES: tuple[Outcome, ...] = (
     Outcome("leader killed", "good", "", {}, lambda namespace, _: kill_the_leader(namespace)),
     Outcome("kubelet hangs", "good", "", {}, lambda namespace, _: silence_a_kubelet()),
     Outcome("node drained", "good", "", {}, lambda namespace, _: drain_a_node(namespace)),
+    Outcome("node lost", "good", "", {}, lambda namespace, _: lose_a_node(namespace), rare=True),
 )

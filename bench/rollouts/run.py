@@ -12,6 +12,11 @@ from bench.rollouts.outcomes import CHECKS, STEPS, Outcome
 from e2e.load import Load, Report, probabilities
 from e2e.steps import Namespace, model_deployment, wait_until
 
+# A model's pods are replaced 10 s after their node was found lost, not after Kubernetes' 5 minutes.
+LEAVE_LOST_NODES = [
+    {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}
+    for taint in ("not-ready", "unreachable")
+]
 LIKE_FIRST = ("good", "good2", "slow", "erroring", "crashing")  # these answer as version 1 does, where they answer
 
 
@@ -36,13 +41,13 @@ class Subject:
         self.results: list[Result] = []
         self.load = Load(namespace.cluster, namespace.name, f"load-{name}")
 
-    def begin(self, rate: float, duration: float) -> None:
-        """Version 1 serves, and the load begins."""
+    def begin(self, rate: float, duration: float, node: str) -> None:
+        """Version 1 serves, and the load begins, on ``node``."""
         self.apply("1", {})
         self.namespace.wait_serving("1", self.name)
         answers = {name: probabilities("1", 40) for name in LIKE_FIRST}
         url = f"http://{self.name}/v2/models/{self.name}/infer"
-        self.load.start(url, duration=duration, rate=rate, keep_alive=3, new=3, answers=answers)
+        self.load.start(url, duration=duration, rate=rate, keep_alive=3, new=3, answers=answers, node=node)
 
     def apply(self, model: str, rollout: dict[str, Any]) -> None:
         """Asks for a model. The serial makes each a new revision, also where the bytes are the same."""
@@ -54,8 +59,9 @@ class Subject:
             "progressDeadline": "5m",  # several nodes may hang or be drained one after the other
         } | rollout
         source = {"uri": f"http://bad/{model}.onnx?{self.serial}"} if model != "1" else {}
-        env = {"pod": {"env": [{"name": "SERIAL", "value": str(self.serial)}]}}
-        spec = model_deployment(self.name, model, scaling={"replicas": 2}, rollout=how, model=source, serving=env)
+        pod = {"env": [{"name": "SERIAL", "value": str(self.serial)}], "tolerations": LEAVE_LOST_NODES}
+        scaling, serving = {"replicas": 2}, {"pod": pod}
+        spec = model_deployment(self.name, model, scaling=scaling, rollout=how, model=source, serving=serving)
         self.namespace.apply(spec)
 
     def rollout(self, outcome: Outcome) -> Result:

@@ -79,10 +79,12 @@ class Load:
         keep_alive: int = 4,
         new: int = 4,
         answers: dict[str, list[list[float]]] | None = None,
+        node: str = "",
     ) -> Load:
         """Begin to send ``rate`` requests a second to ``url``; the generator ends itself after ``duration`` seconds.
 
-        ``answers`` is what further versions than the digits' own two must say, one list for each planned request."""
+        ``answers`` is what further versions than the digits' own two must say, one list for each planned request;
+        ``node`` is where the generator runs, if that matters."""
         plan = {
             "url": url,
             "duration": duration,
@@ -94,7 +96,7 @@ class Load:
         }
         files = {"generate.py": (Path(__file__).parent / "generate.py").read_text(), "plan.json": json.dumps(plan)}
         command = ["python3", "-u", "/files/generate.py", "/files/plan.json"]
-        items = script_pod(self.name, self.namespace, self.cluster.image("runtime"), command, files)
+        items = script_pod(self.name, self.namespace, self.cluster.image("runtime"), command, files, node)
         self.cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
         self.cluster.kubectl("-n", self.namespace, "wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
         return self

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-MAX_FAILURES_KEPT = 50
+MAX_FAILURES_KEPT = 500
 TOLERANCE = 1e-4  # the two versions of the digits differ by far more, the same one on two processors by far less
 
 
@@ -35,9 +35,10 @@ class Failed(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """What happened so far. Times are seconds since the start, latencies seconds."""
+    """What happened so far. Times are seconds since the start, latencies seconds; ``started_at`` is wall-clock time."""
 
     started: float
+    started_at: float = field(default_factory=time.time)
     sent: int = 0
     by_version: dict[str, int] = field(default_factory=dict)
     by_revision: dict[str, int] = field(default_factory=dict)
@@ -61,16 +62,19 @@ class Tally:
     def stop(self) -> None:
         self.stopping = True
 
-    def missed(self, client: str, error: BaseException) -> None:
+    def missed(self, client: str, error: BaseException, begun: float) -> None:
+        """``begun`` is when it was sent, by time.monotonic."""
         self.failed += 1
         if len(self.failures) < MAX_FAILURES_KEPT:
-            at = round(time.monotonic() - self.started, 3)
-            self.failures.append({"at": at, "client": client, "error": f"{type(error).__name__}: {error}"})
+            at, sent = (round(moment - self.started, 3) for moment in (time.monotonic(), begun))
+            what = f"{type(error).__name__}: {error}"
+            self.failures.append({"at": at, "begun": sent, "client": client, "error": what})
 
     def report(self) -> dict[str, Any]:
         ordered = sorted(self.latencies) or [0.0]
         seconds = time.monotonic() - self.started
         return {
+            "started_at": self.started_at,
             "seconds": round(seconds, 2),
             "sent": self.sent,
             "rate": round(self.sent / seconds, 1),
@@ -182,7 +186,7 @@ class Client:
             if not self.keep_alive or headers.get("connection", "").lower() == "close":
                 self.close()
         except (Failed, OSError, TimeoutError, EOFError, ValueError, KeyError, IndexError) as error:
-            self.tally.missed(self.name, error)
+            self.tally.missed(self.name, error, begun)
             self.close()
 
     async def run(self, interval: float, until: float) -> None:

@@ -1,0 +1,43 @@
+"""What a run says at its end."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bench.rollouts.node_loss import Loss, with_the_machine
+from bench.rollouts.run import Result
+from e2e.load import Report
+
+SHOWN = 5  # failures a load
+
+
+def outcomes(results: Sequence[Result]) -> None:
+    """A line an outcome."""
+    by_outcome: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_outcome[result.outcome.name].append(result)
+    print(f"\n{'outcome':<30} {'ended with':<18} right  of  median s")
+    for name, some in sorted(by_outcome.items()):
+        right = sum(not result.wrong for result in some)
+        middle = statistics.median(result.seconds for result in some)
+        print(f"{name:<30} {some[0].outcome.reason or 'promotion':<18} {right:5} {len(some):3} {middle:9.1f}")
+
+
+def requests(reports: Sequence[Report], losses: Sequence[Loss]) -> int:
+    """Tells of the requests; returns how many failed but for those that were lost together with a machine."""
+    failed, sent = sum(report.failed for report in reports), sum(report.sent for report in reports)
+    gone = sum(with_the_machine(report, losses) for report in reports)
+    print(f"{sent} requests, {failed} failed")
+    if losses:
+        known = ", ".join(f"{loss.left - loss.cut:.0f}" for loss in losses)
+        print(f"  {gone} of these were sent to a machine that was lost, before the cluster knew ({known} s)")
+    for report in reports:
+        for failure in [each for each in report.document["failures"] if not _excused(report, each, losses)][:SHOWN]:
+            print(f"  {failure}")
+    return failed - gone
+
+
+def _excused(report: Report, failure: dict[str, object], losses: Sequence[Loss]) -> bool:
+    return with_the_machine(Report({**report.document, "failures": [failure]}), losses) > 0
