@@ -108,7 +108,7 @@ def test_why_tells_of_the_latest_warning_while_something_comes_up() -> None:
     earlier = {"type": "Warning", "reason": "RevisionFailed", "note": f"{target} failed", "eventTime": before}
     told = why(seen(cluster, event, former, earlier))
     assert "RevisionFailed" not in told  # of an attempt before this one
-    assert f"Event DigestMismatch: {target}: bad bytes." in told
+    assert f"Event DigestMismatch: a pod of {target} has bad bytes." in told
     assert "ActionIgnored" not in told
     assert "DigestMismatch" not in why(seen(settled(canary(ONE)), event))
 
