@@ -13,15 +13,19 @@ from .advance import told
 from .conditions import Condition, State, state
 from .desired import Aim
 from .diagnosis import Trouble
-from .gates import gate
+from .gates import NOT_PASSED, gate
 from .naming import named
 from .refusal import explained
 from .rollout import Stage
 from .situation import Situation
 
 HOW_TO_GO_ON: Final = (
-    "Change the spec to go on, return to the former spec to stay with it, or set spec.model.version to a new label to"
-    " try the same model again."
+    "Change the spec to go on, return to the former spec to stay with it, or try the same again: kubectl modelway retry"
+    " {name}, or a new label in spec.model.version."
+)
+HOW_TO_BEGIN: Final = (
+    "Change the spec, or try the same again when the cause is gone: kubectl modelway retry {name}, or a new label in"
+    " spec.model.version."
 )
 
 # Where the revision that is asked for stands: (phase beside a serving revision, phase alone, Progressing, its reason).
@@ -129,6 +133,8 @@ def _progress(situation: Situation, facts: _Facts, target: Aim) -> tuple[Phase, 
         return Phase.PAUSED, "True", "WaitsForPerson"
     if facts.stage is Stage.SETTLED and situation.asked.in_force:
         return phase, progressing, rollback.IN_FORCE
+    if facts.stage is Stage.PROGRESSING and gate(situation).hindered:
+        return phase, progressing, NOT_PASSED
     return phase, progressing, reason
 
 
@@ -138,7 +144,8 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
     if facts.refused:
         return _joined(facts.refused.message, serves)
     if facts.failure:
-        return _joined(f"Revision {named(wanted)} was given up: {facts.failure.message}", serves, _way_out(situation))
+        ended = f"Revision {named(wanted)} was given up: {facts.failure.message}"
+        return _joined(ended, serves, _way_out(situation, target))
     if facts.stage is Stage.PAUSED:
         return _joined(serves, f"Revision {named(wanted)} waits until spec.rollout.paused is false.", _said(facts))
     if facts.zero:
@@ -158,9 +165,11 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
     return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts) or gate(situation).waiting)
 
 
-def _way_out(situation: Situation) -> str:
+def _way_out(situation: Situation, target: Aim) -> str:
     """What a person can do about a revision that was given up."""
-    return rollback.HOW_TO_GO_ON if situation.asked.in_force else HOW_TO_GO_ON
+    if situation.asked.in_force:
+        return rollback.HOW_TO_GO_ON
+    return (HOW_TO_GO_ON if target.stable else HOW_TO_BEGIN).format(name=situation.resource.name)
 
 
 def _serves(facts: _Facts, target: Aim) -> str:
