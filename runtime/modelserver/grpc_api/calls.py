@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -31,12 +31,15 @@ from modelserver.grpc_api.waiting import Gone, execute
 from modelserver.protocol import messages
 from modelserver.protocol.descriptors import ProtoFile
 from modelserver.protocol.messages import PROTO
+from modelserver.server import repository
+from modelserver.server.access_log import AccessLog
 from modelserver.server.app import App, Reply, refusal
 from modelserver.traffic.channel import Metadata
 
 log = logging.getLogger("modelserver")
 HEALTH = ProtoFile(Path(__file__).with_name("health.proto"))
 SERVICE = "inference.GRPCInferenceService"
+CONTROL = frozenset({f"/{SERVICE}/RepositoryModelLoad", f"/{SERVICE}/RepositoryModelUnload"})
 SERVING, NOT_SERVING = 1, 2
 RETRY_LATER = ("grpc-retry-pushback-ms", str(RETRY_AFTER_SECONDS * 1000))  # gRPC's Retry-After
 
@@ -88,10 +91,7 @@ def _model_metadata(app: App, request: Any, context: grpc.ServicerContext) -> by
 
 
 def _repository_index(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
-    if request.ready and not app.ready:
-        return {}
-    state = "READY" if app.ready else "UNAVAILABLE"
-    return {"models": [{"name": app.name, "version": app.settings.model_version or "", "state": state}]}
+    return {"models": repository.index(app, request.ready)}
 
 
 def _health(app: App, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
@@ -133,14 +133,25 @@ def methods() -> dict[str, Method]:
     }
 
 
+class _Call(NamedTuple):
+    """`label` is the method in the metrics, `arrived` by time.perf_counter."""
+
+    path: str
+    label: str
+    arrived: float
+    context: grpc.ServicerContext
+
+
 class Calls:
     """Answers calls; a grpc.GenericRpcHandler in all but name.
 
     At most `max_in_flight` inferences are under way; the rest are told to come again.
     """
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, admission: Admission) -> None:
-        self.app, self._loop, self.admission = app, loop, admission
+    def __init__(
+        self, app: App, loop: asyncio.AbstractEventLoop, admission: Admission, access_log: AccessLog | None
+    ) -> None:
+        self.app, self._loop, self.admission, self._access_log = app, loop, admission, access_log
         self._methods = methods()
         self._metadata = tuple(app.headers.items())
         self._lock = threading.Lock()
@@ -161,35 +172,33 @@ class Calls:
 
     def _refuse(self, path: str, arrived: float, requests: Any, context: grpc.ServicerContext) -> None:
         offered = ", ".join(known.rpartition("/")[2] for known in self._methods)
-        self._end(
-            UNKNOWN,
-            arrived,
-            MethodNotAllowed(f"{path} is not offered by this server, which answers {offered}.", ""),
-            context,
-        )
+        said = f"{path} is not offered by this server, which answers {offered}."
+        if path in CONTROL:
+            said = repository.no_control(self.app)
+        self._end(_Call(path, UNKNOWN, arrived, context), MethodNotAllowed(said, ""))
 
     def _admit(
         self, path: str, method: Method, arrived: float, requests: Iterator[bytes], context: grpc.ServicerContext
     ) -> bytes:
         try:
             with self.admission.message(path, requests, context) as body:
-                return self._answer(method, arrived, body, context)
+                return self._answer(method, _Call(path, method.label, arrived, context), body)
         except Gone:
             pass
         except RequestError as error:
-            self._end(method.label, arrived, error, context)
+            self._end(_Call(path, method.label, arrived, context), error)
         return b""
 
-    def _answer(self, method: Method, arrived: float, body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _answer(self, method: Method, call: "_Call", body: bytes) -> bytes:
         error: RequestError | None = None
-        answer: bytes | dict[str, Any] = b""
-        trailing = self._metadata
+        answer, trailing = b"", self._metadata
         try:
             request = messages.parse(method.request, body)
             if method.answer is _infer:
-                answer, trailing = self._infer(request, body, context)
+                answer, trailing = self._infer(request, body, call.context)
             else:
-                answer = method.answer(self.app, request, context)
+                told = method.answer(self.app, request, call.context)
+                answer = told if isinstance(told, bytes) else bytes(method.response(**told).SerializeToString())
         except Gone:
             return b""
         except RequestError as problem:
@@ -197,8 +206,8 @@ class Calls:
         except Exception:
             log.exception("A call of %s failed", method.label)
             error = InternalError("The server failed on this request; its log says why.")
-        self._end(method.label, arrived, error, context, trailing)
-        return answer if isinstance(answer, bytes) else bytes(method.response(**answer).SerializeToString())
+        self._end(call, error, answer, trailing)
+        return answer
 
     def _infer(self, request: Any, body: bytes, context: grpc.ServicerContext) -> Answered:
         """Of one of these few calls; here, or by the candidate of a rollout."""
@@ -222,27 +231,25 @@ class Calls:
                 self.in_flight -= 1
 
     def _end(
-        self,
-        label: str,
-        arrived: float,
-        error: RequestError | None,
-        context: grpc.ServicerContext,
-        trailing: Metadata = (),
+        self, call: "_Call", error: RequestError | None, answer: bytes = b"", trailing: Metadata = ()
     ) -> None:
         """Count the call; then the metadata, and the error if there is one (which leaves by an exception of gRPC's)."""
-        reply = refusal(error) if error is not None else Reply(200, b"")
+        reply = refusal(error) if error is not None else Reply(200, answer)
+        label, arrived, context = call.label, call.arrived, call.context
         self._count(label, reply, arrived)
         if self.app.trace_call is not None and label == "grpc ModelInfer":
             parent = next((str(value) for key, value in context.invocation_metadata() if key == "traceparent"), "")
             seconds = time.perf_counter() - arrived
             with suppress(RuntimeError):  # as in _count
                 self._loop.call_soon_threadsafe(self.app.trace_call, reply, seconds, parent)
-        if error is None:
-            context.set_trailing_metadata(trailing)
-            return
-        late = (RETRY_LATER,) if reply.status == 503 else ()
-        context.set_trailing_metadata((*self._metadata, *late))
-        context.abort(code_of(error), sentence(error))
+        if error is not None:
+            trailing = (*self._metadata, RETRY_LATER) if reply.status == 503 else self._metadata
+        if self._access_log is not None:
+            metadata, seconds = context.invocation_metadata(), time.perf_counter() - arrived
+            trailing = self._access_log.record_call(call.path, metadata, trailing, reply, seconds)
+        context.set_trailing_metadata(trailing)
+        if error is not None:
+            context.abort(code_of(error), sentence(error))
 
     def _count(self, label: str, reply: Reply, arrived: float) -> None:
         # Where the loop is closed, the drain is over, and nobody will read the numbers again.

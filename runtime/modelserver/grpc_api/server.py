@@ -12,6 +12,7 @@ from modelserver.errors import BadSettings
 from modelserver.grpc_api.admission import Admission
 from modelserver.grpc_api.calls import Calls
 from modelserver.server.access import Keys
+from modelserver.server.access_log import AccessLog
 from modelserver.server.app import App
 from modelserver.server.listeners import Tls
 from modelserver.settings import ServeSettings
@@ -78,11 +79,18 @@ def _sum(gauges: dict[str, float], calls: Calls) -> dict[str, float]:
 class GrpcServer:
     """Listens from the start: before the model is loaded, calls are told so. Used in the event loop's thread."""
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, keys: Keys | None, tls: Tls | None) -> None:
+    def __init__(
+        self,
+        app: App,
+        loop: asyncio.AbstractEventLoop,
+        keys: Keys | None,
+        tls: Tls | None,
+        access_log: AccessLog | None = None,
+    ) -> None:
         """Raises BadSettings when the port can't be had. Who has `keys` and `tls` reads them anew when they change."""
         settings = app.settings
         self._app, self._loop = app, loop
-        self.calls = Calls(app, loop, Admission(settings, keys))
+        self.calls = Calls(app, loop, Admission(settings, keys), access_log)
         self.calls.longest_age = connection_age(settings) * AGE_JITTER
         self.left = False  # whether the drain is over, but for the calls that are under way
         most = settings.max_in_flight + SPARE_CALLS

@@ -33,7 +33,8 @@ class Acceptor:
         self.heads = KnownHeads(Router(app), app.settings, self.keys)
         self.response_heads = ResponseHeads(app.headers)
         sample = app.settings.access_log_sample
-        self.access_log: RequestLog | None = AccessLog(sample) if sample > 0 else None
+        self.written_log = AccessLog(sample) if sample > 0 else None
+        self.access_log: RequestLog | None = self.written_log  # or tracing in front of it
         self.connections: set[Connection] = set()
         self.buffered = 0
         self.unsent = Unsent(app.settings.max_buffered_bytes)

@@ -50,7 +50,8 @@ def guarded(endpoint: Endpoint, keys: Keys, presented: bytes | None) -> Endpoint
     if endpoint.label in OPEN_PATHS or (presented is not None and keys.know(presented)):
         return endpoint
     what = "The API key is not known here" if presented is not None else "There is no API key in the request"
-    return Endpoint(endpoint.label, answer=lambda: _refused(f"{what}. Send the header 'Authorization: Bearer KEY'."))
+    told = _refused(f"{what}. Send the header 'Authorization: Bearer KEY'.")
+    return Endpoint(endpoint.label, answer=lambda _: told)
 
 
 def _refused(sentence: str) -> Reply:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("modelserver")
 LOADING = "The model '{name}' is still being loaded and warmed up. Wait for /v2/health/ready."
+DRAINING = "The server is stopping; it still answers, but takes itself out of service."
 TENSORS = "application/octet-stream"  # the content type of JSON with raw tensors behind it
 
 
@@ -56,12 +57,13 @@ class Reply(NamedTuple):
 class Endpoint:
     """What answers a request: the model, spoken to by the `codec` of this name, or `answer`, which is done at once.
 
-    `label` is the request's path in the metrics. Exactly one of `codec` and `answer` is there.
+    `answer` gets the body, which hardly any cares for. `label` is the request's path in the metrics. Exactly one of
+    `codec` and `answer` is there.
     """
 
     label: str
     codec: str | None = None
-    answer: Callable[[], Reply] | None = None
+    answer: Callable[[bytes], Reply] | None = None
 
 
 class App:
@@ -101,6 +103,14 @@ class App:
         settings = self.settings
         self.newcomers = Newcomers(time.monotonic() + settings.drain_min_seconds, settings.drain_seconds / 2)
         self.metrics.gauges |= {"modelserver_ready": 0, "modelserver_draining": 1}
+
+    def tell(self, endpoint: Endpoint, body: bytes) -> Reply:
+        """What the server itself answers; never raises."""
+        assert endpoint.answer is not None
+        try:
+            return endpoint.answer(body)
+        except Exception as problem:
+            return failure(endpoint.label, problem)
 
     def infer(self, endpoint: Endpoint, body: bytes, json_length: int | None) -> Reply:
         """Decode, run and encode, here and now; never raises. May be called from several threads at once."""

@@ -44,7 +44,7 @@ class AsgiApp:
         endpoint, started, body = self._endpoint(scope, named), perf_counter(), bytearray()
         try:
             if endpoint.answer is not None:
-                reply = endpoint.answer()
+                reply = self.app.tell(endpoint, b"")
             else:
                 await self._read(receive, body)
                 started = perf_counter()

@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
         endpoint, app = self.current.endpoint, self.acceptor.app
         started = perf_counter()
         if endpoint.answer is not None:
-            self._reply(endpoint.label, endpoint.answer(), started)
+            self._reply(endpoint.label, app.tell(endpoint, body), started)
         elif app.splitter is None and (app.core is None or (app.inline and len(body) <= INLINE_BYTES)):
             self._reply(endpoint.label, app.infer(endpoint, body, self.current.head.json_length), started)
         else:

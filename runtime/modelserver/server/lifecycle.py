@@ -150,7 +150,7 @@ def _grpc(acceptor: Acceptor) -> "GrpcServer | None":
         return None
     from modelserver.grpc_api.server import GrpcServer  # 0.1 s and 7 MiB that others need not pay for
 
-    return GrpcServer(acceptor.app, acceptor.loop, acceptor.keys, acceptor.tls)
+    return GrpcServer(acceptor.app, acceptor.loop, acceptor.keys, acceptor.tls, acceptor.written_log)
 
 
 def _traffic(app: App, workers: Workers, loop: asyncio.AbstractEventLoop) -> "Traffic | None":

@@ -55,6 +55,7 @@ class Operation(NamedTuple):
     request: str | None = None
     content_type: str = JSON
     page: bool = False  # browsers get HTML
+    optional: bool = False  # whether the request may come without a body
     tensors: bool = False  # takes and gives raw tensors, too (the binary tensor data extension)
 
 
@@ -68,6 +69,7 @@ class Subject(NamedTuple):
 
 
 V2 = "/v2/models/{model}"
+STATES = ["READY", "LOADING", "UNAVAILABLE"]
 OPERATIONS = {
     ("GET", "/"): Operation("alive", "Whether the process runs; for browsers a page", "Alive", page=True),
     ("GET", "/openapi.json"): Operation("openapi", "This document", "OpenApi"),
@@ -84,6 +86,9 @@ OPERATIONS = {
     ("GET", "/v1/models/{model}"): Operation("v1ModelReady", "Whether the model is ready", "ModelReady"),
     ("POST", "/v1/models/{model}:predict"): Operation(
         "v1Predict", "Predict, by rows or by columns", "RowsResponse", "RowsRequest"
+    ),
+    ("POST", "/v2/repository/index"): Operation(
+        "repositoryIndex", "The model and its state (Triton)", "RepositoryIndex", "RepositoryQuestion", optional=True
     ),
     ("GET", "/metrics"): Operation("metrics", "Prometheus metrics", content_type=PROMETHEUS),
     ("GET", "/modelway/serving"): Operation("serving", "Whether requests are answered, also after SIGTERM", "Serving"),
@@ -125,7 +130,7 @@ def _operation(operation: Operation, route: Route, subject: Subject, number: int
         body: dict[str, Any] = {"schema": reference(operation.request)}
         if operation.tensors and (sample := example.infer_request(subject.signature)):
             body["example"] = sample
-        told["requestBody"] = {"required": True, "content": {JSON: body}}
+        told["requestBody"] = {"required": not operation.optional, "content": {JSON: body}}
     told["responses"] = {"200": _success(operation)} | {
         str(status): _refusal(status)
         for status in statuses(route.codec is not None, subject.keys, route.path in OPEN_PATHS)
@@ -175,6 +180,8 @@ def _schemas(subject: Subject) -> dict[str, Schema]:
         "ModelNames": object_of(models={"type": "array", "items": name}),
         "ServerMetadata": object_of(name={"const": "modelserver"}, version={"type": "string"}),
         "ModelMetadata": metadata(subject.model),
+        "RepositoryQuestion": {"type": "object", "properties": {"ready": {"type": "boolean"}}},
+        "RepositoryIndex": {"type": "array", "items": object_of(name=name, state={"enum": STATES})},
         "State": {"type": "object", "required": ["generation", "ready", "own", "forwarded", "shadow"]},
         "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]},
         **requests_and_answers(subject.model, subject.signature),

@@ -10,9 +10,8 @@ import orjson
 from modelserver import __version__
 from modelserver.errors import MethodNotAllowed, NotFound, NotReady, RequestError
 from modelserver.metrics import CONTENT_TYPE
-from modelserver.server.app import LOADING, App, Endpoint, Reply, refusal
-
-DRAINING = "The server is stopping; it still answers, but takes itself out of service."
+from modelserver.server import repository
+from modelserver.server.app import DRAINING, LOADING, App, Endpoint, Reply, refusal
 
 
 def _live(app: App) -> Reply:
@@ -100,8 +99,8 @@ def _state(app: App) -> Reply:
 class Route:
     """`{model}` in a path is the served model, with and without `/versions/{version}`.
 
-    The model answers where there is a `codec` (a name in `Core.codecs`), the server itself where there is not.
-    `page` answers browsers, in place of `answer`.
+    The model answers where there is a `codec` (a name in `Core.codecs`), the server itself where there is not: by
+    `answer`, or by `reply`, which reads the body. `page` answers browsers, in place of `answer`.
     """
 
     method: str
@@ -109,6 +108,7 @@ class Route:
     answer: Callable[[App], Reply] | None = None
     codec: str | None = None
     page: Callable[[App], Reply] | None = None
+    reply: Callable[[App, bytes], Reply] | None = None
 
 
 ROUTES = (
@@ -124,6 +124,7 @@ ROUTES = (
     Route("POST", "/v1/models/{model}:predict", codec="instances"),
     Route("GET", "/v1/models", answer=_v1_models),
     Route("GET", "/v1/models/{model}", answer=_model_ready),
+    Route("POST", "/v2/repository/index", reply=repository.answer),
     Route("GET", "/metrics", answer=_metrics),
     Route("GET", "/modelway/serving", answer=_serving),
     Route("GET", "/modelway/state", answer=_state),
@@ -147,7 +148,7 @@ class Router:
             for path in self._paths(route.path, versions(app)):
                 self.endpoints.setdefault(path, {})[route.method] = self._endpoint(route)
                 if route.page is not None:
-                    self.pages[path] = Endpoint(route.path, answer=partial(route.page, app))
+                    self.pages[path] = Endpoint(route.path, answer=_whatever(partial(route.page, app)))
 
     def _paths(self, path: str, versions: list[str]) -> list[str]:
         if "{model}" not in path:
@@ -158,8 +159,10 @@ class Router:
     def _endpoint(self, route: Route) -> Endpoint:
         if route.codec is not None:
             return Endpoint(route.path, codec=route.codec)
+        if route.reply is not None:
+            return Endpoint(route.path, answer=partial(route.reply, self.app))
         assert route.answer is not None
-        return Endpoint(route.path, answer=partial(route.answer, self.app))
+        return Endpoint(route.path, answer=_whatever(partial(route.answer, self.app)))
 
     def find(self, method: str, target: str, html: bool = False) -> Endpoint:
         """The endpoint of a request target (origin or absolute form); errors are endpoints too.
@@ -170,6 +173,8 @@ class Router:
         if "://" in path[:8]:
             path = "/" + path.partition("://")[2].partition("/")[2]
         methods = self.endpoints.get(path) or self.endpoints.get(_normal(path))
+        if methods is None and repository.CONTROL.fullmatch(_normal(path)):
+            return _refusing(MethodNotAllowed(repository.no_control(self.app), ""))
         if methods is None:
             return _refusing(NotFound(self._not_found(_normal(path))))
         found = methods.get("GET" if method == "HEAD" else method)
@@ -198,4 +203,9 @@ def _normal(path: str) -> str:
 
 
 def _refusing(error: RequestError) -> Endpoint:
-    return Endpoint(UNKNOWN, answer=partial(refusal, error))
+    return Endpoint(UNKNOWN, answer=_whatever(partial(refusal, error)))
+
+
+def _whatever(answer: Callable[[], Reply]) -> Callable[[bytes], Reply]:
+    """Of an answer that no body changes."""
+    return lambda _: answer()
