@@ -1,4 +1,4 @@
-"""Ten wrong manifests and the sentence that each gets from kubectl; and what ``kubectl explain`` says."""
+"""Wrong manifests and the sentence that each gets from kubectl; and what ``kubectl explain`` says."""
 
 from __future__ import annotations
 
@@ -20,6 +20,27 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a strategy that does not exist": ({"rollout": {"strategy": "BigBang"}}, "RollingUpdate"),
     "a duration that is none": ({"rollout": {"progressDeadline": "soon"}}, "spec.rollout.progressDeadline"),
     "no threads": ({"serving": {"threads": 0}}, "spec.serving.threads"),
+    "a percentage in place of a share": (
+        {"rollout": {"strategy": "Canary", "analysis": {"checks": [{"metric": "errorRate", "max": 1}]}}},
+        "write 0.02 for 2%",
+    ),
+    "steps of another strategy": (
+        {"rollout": {"strategy": "BlueGreen", "steps": [{"setWeight": 10}]}},
+        "steps belong to strategy Canary",
+    ),
+    "a weight beyond all": ({"rollout": {"strategy": "Canary", "steps": [{"setWeight": 150}]}}, "steps[0].setWeight"),
+    "two kinds of step in one": (
+        {"rollout": {"strategy": "Canary", "steps": [{"setWeight": 10, "pause": {}}]}},
+        "begin each with its own dash",
+    ),
+    "an autoscaler without a request": (
+        {"scaling": {"min": 1, "max": 3}, "serving": {"resources": {}}},
+        "autoscaling on CPU needs serving.resources.requests.cpu",
+    ),
+    "more memory than allowed": (
+        {"serving": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}},
+        "requests.memory must not be greater than limits.memory",
+    ),
     "a field that does not exist": ({"rollout": {"stratgy": "RollingUpdate"}}, 'unknown field "stratgy"'),
 }
 

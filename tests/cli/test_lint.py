@@ -42,6 +42,13 @@ WRONG = [
         "digits.yaml:9: error: spec.rollout.steps[0]: a step is exactly one of setWeight, pause,",
     ),
     (
+        "a percentage in place of a share",
+        FINE + "  rollout:\n    strategy: Canary\n    steps:\n    - setWeight: 10\n    analysis:\n      checks:\n"
+        "      - {metric: errorRate, max: 2}\n",
+        "digits.yaml:12: error: spec.rollout.analysis.checks[0]: errorRate, rejectedRate, shadowAgreement,"
+        " classAgreement, distributionShift are parts of 1",
+    ),
+    (
         "steps without the strategy",
         FINE + "  rollout:\n    steps:\n    - setWeight: 10\n",
         "digits.yaml:6: error: spec.rollout: steps belong to strategy Canary; set it, or remove the steps.",

@@ -10,6 +10,7 @@ from .field import CEL, Duration, Matches, Object, Schema, quoted, rule, rules, 
 from .serving import DNS_NAME
 
 OUTPUT_METRICS: Final = ("shadowAgreement", "classAgreement", "distributionShift")  # also of one output
+SHARES: Final = ("errorRate", "rejectedRate", *OUTPUT_METRICS)  # parts of 1
 SHADOW_METRICS: Final = frozenset({*OUTPUT_METRICS, "shadowLatencyRatio"})
 RATIO_METRICS: Final = ("errorRate", "rejectedRate", "latencyP50", "latencyP95", "latencyP99")
 LATENCY_METRICS: Final = frozenset({"latencyP50", "latencyP95", "latencyP99"})
@@ -68,6 +69,13 @@ class Check(Object):
             f" && self.metric in [{', '.join(map(quoted, RATIO_METRICS))}])",
             "maxRatioToStable needs a metric that both revisions have: errorRate, rejectedRate, latencyP50, latencyP95"
             " or latencyP99",
+        ),
+        rule(
+            f"!has(self.metric) || !self.metric.matches('^({'|'.join(SHARES)})')"
+            " || ((!has(self.max) || (self.max >= 0.0 && self.max < 1.0))"
+            " && (!has(self.min) || (self.min > 0.0 && self.min <= 1.0)))",
+            f"{', '.join(SHARES)} are parts of 1: a max is from 0 to below 1, a min above 0 and at most 1;"
+            " write 0.02 for 2%",
         ),
         rule(
             "!has(self.min) || !has(self.metric) || !self.metric.startsWith('distributionShift')",

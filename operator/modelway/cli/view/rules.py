@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from modelway.api.analysis import LATENCY_METRICS, of_shadows
+from modelway.api.analysis import LATENCY_METRICS, SHARES, of_shadows
 from modelway.api.crd import custom_resource_definition
 from modelway.api.field import CEL, amount, seconds
 
@@ -55,6 +55,13 @@ def _directed_to_a_canary(self: Mapping[str, Any]) -> bool:
     return not ({"headers", "sticky"} & set(traffic)) or _strategy("Canary")(self.get("rollout") or {})
 
 
+def _between_0_and_1(self: Mapping[str, Any]) -> bool:
+    """A limit on a share that some share may break, and some other one keep."""
+    if not str(self.get("metric", "")).startswith(SHARES):
+        return True
+    return 0 <= self.get("max", 0) < 1 and 0 < self.get("min", 1) <= 1
+
+
 _RATIOS: Final = frozenset({"errorRate", "rejectedRate", "latencyP50", "latencyP95", "latencyP99"})
 _KINDS: Final = ("setWeight", "pause", "shadow", "setCanaryScale", "analysis")
 _SCALES: Final = ("replicas", "weight", "matchTrafficWeight")
@@ -74,6 +81,7 @@ RULES: Final[Mapping[str, _Holds]] = {
     "maxRatioToStable of a latency": lambda self: (
         self.get("metric") not in LATENCY_METRICS or self.get("maxRatioToStable", 1.1) >= 1.1
     ),
+    "errorRate, rejectedRate": _between_0_and_1,
     "distributionShift takes a max": lambda self: (
         "min" not in self or not str(self.get("metric", "")).startswith("distributionShift")
     ),
