@@ -32,6 +32,7 @@ from modelway.queue import Priority, Queue
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.sources import Sources
+from modelway.verdicts import Verdicts
 from modelway.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Process:
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT, then ends within a few seconds."""
         self._catch_signals()
+        metrics.REGISTRY.register(Verdicts(self._store, self._leads))
         async with web.serving(self._settings.http_port, self._alive, self._ready) as port:
             log.info("serving /livez, /readyz and /metrics", extra={"fields": {"port": port}})
             async with asyncio.TaskGroup() as group:
@@ -197,6 +199,9 @@ class Process:
 
     def _hear(self, watch: str) -> None:
         self._heard[watch] = time.monotonic()
+
+    def _leads(self) -> bool:
+        return self._election.leading or not self._settings.leader_election
 
     def _alive(self) -> str:
         silent = [watch for watch, heard in self._heard.items() if time.monotonic() - heard > SILENT_SECONDS]

@@ -105,6 +105,7 @@ def test_it_serves_a_resource_and_is_silent_at_rest(tmp_path: Path) -> None:
             assert len(api.api.writes) == writes
             assert {path.split("/")[-2] for _, path in api.requests[requests:]} == {"leases"}
             assert (await process.get("/livez"))[0] == 200
+            assert "# TYPE modelway_check_verdict gauge" in (await process.get("/metrics"))[1]
             assert await process.stop() == 0
 
     asyncio.run(story())

@@ -9,6 +9,7 @@ from modelserver import metrics as server_metrics
 from modelserver import settings as server_settings
 from modelway import metrics as operator_metrics
 from modelway import settings as operator_settings
+from modelway import verdicts
 from modelway.api.status import Phase
 from modelway.manifests import runtime
 
@@ -34,7 +35,7 @@ def test_every_phase_is_explained() -> None:
 
 def test_every_metric_is_named() -> None:
     operations, server = (ROOT / "docs/operations.md").read_text(), (ROOT / "docs/server.md").read_text()
-    families = [family.name for family in operator_metrics.REGISTRY.collect()]
+    families = [*(family.name for family in operator_metrics.REGISTRY.collect()), *verdicts.NAMES]
     ours = [name for name in families if not name.startswith(("process_", "python_"))]
     assert len(ours) > 15
     assert not [name for name in ours if f"`{name}`" not in operations and f"`{name}_total`" not in operations]

@@ -54,7 +54,7 @@ def test_with_keys_the_gate_says_what_to_do_and_the_signature_is_still_told(mode
     assert verdict.state is State.INCONCLUSIVE
     assert verdict.sentence == (
         "case 'one': the candidate answers 401: There is no API key in the request. Send the header"
-        " 'Authorization: Bearer KEY'. Modelway reads no Secrets and sends golden requests without a key: let its pods ask"
-        " the model's pods without one, or remove spec.rollout.gates.golden."
+        " 'Authorization: Bearer KEY'. Modelway reads no Secrets and sends golden requests without a key: let its pods"
+        " ask the model's pods without one, or remove spec.rollout.gates.golden."
     )
     assert report.signature is not None
