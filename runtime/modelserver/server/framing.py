@@ -5,7 +5,9 @@ import re
 from modelserver.errors import BodyTooLarge, HeadTooLarge, MalformedRequest
 
 END_OF_HEAD = b"\r\n\r\n"
-EMPTY_LINES = 8  # before a request line; a client that sends them for ever is none
+# Before a request line (RFC 9112 §2.2); any number, or it would matter where the network cuts the bytes. Who sends
+# nothing else is as idle as who sends nothing.
+EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
 LONGEST_CHUNK_LINE = 256
 LARGEST_TRAILER = 8192
@@ -18,10 +20,10 @@ def take_head(buffer: bytearray, limit: int) -> bytes | None:
 
     Raises HeadTooLarge beyond `limit` bytes, and MalformedRequest as soon as it can't become a head.
     """
-    for _ in range(EMPTY_LINES):  # RFC 9112 §2.2: empty lines before a request line are to be ignored
-        if buffer[:2] != b"\r\n":
-            break
-        del buffer[:2]
+    if lines := EMPTY_LINES.match(buffer):
+        end = lines.end()
+        del lines  # a match holds the bytearray, which could then not shrink
+        del buffer[:end]
     # Before the parser, which overlooks some of what may stand here: one that does not would see another request.
     if buffer and not buffer[:1].isalpha() and buffer != b"\r":
         raise MalformedRequest("This is not an HTTP/1.1 request.")
