@@ -1,14 +1,17 @@
-"""`modelserver inspect`: what a model is, what it takes and gives, and how to serve it, before anything serves it."""
+"""`modelserver inspect`: what a model is, what it takes and gives, and how to serve it, before anything serves it.
+
+The model is warmed up as a server does it, so that what is advised is what a server would meet.
+"""
 
 import hashlib
 import resource
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 from urllib.parse import quote
+
+import orjson
 
 from modelserver import example, session, warmup
 from modelserver.artifact import onnx_file, recognise
@@ -17,13 +20,14 @@ from modelserver.artifact.directory import CONTENT, open_model
 from modelserver.artifact.disk import DiskSource
 from modelserver.artifact.onnx_file import OnnxFile
 from modelserver.artifact.source import CHUNK_BYTES
-from modelserver.errors import ContainerError, ModelAccessDenied, RequestError
+from modelserver.core import Core
+from modelserver.errors import ContainerError, ModelAccessDenied, ModelFailed
+from modelserver.inference import Array
 from modelserver.providers import Provider
-from modelserver.tensors import FLOATING, TensorSpec
+from modelserver.tensors import FLOATING, Signature, TensorSpec
 from modelserver.threads import available
 
 MIB = 1024**2
-RUNS = 5
 DIGITS = 10  # about what a random number takes in JSON, its comma included
 LONGEST_CURL = 600
 
@@ -39,7 +43,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Sizes in bytes, `run_seconds` of the fastest of a few runs of zeros, None where no such request was accepted.
+    """Sizes in bytes, `run_seconds` of an undisturbed run of a synthetic request, None where none was accepted.
 
     `file` is None for ONNX Runtime's own format, which does not tell operators, opsets and weights.
     `batchable`: the first axis of each input and output is open, so requests could share one run.
@@ -65,7 +69,7 @@ class Report:
 
 
 def inspect(path: Path, providers: tuple[Provider, ...] = ()) -> Report:
-    """Look at a file, a folder or a fetched model directory, load it, run it once. Raises ContainerError."""
+    """Look at a file, a folder or a fetched model directory, load it, warm it up. Raises ContainerError."""
     try:
         model, recorded = open_model(path)
         recognise.check(model, str(model))
@@ -78,9 +82,9 @@ def inspect(path: Path, providers: tuple[Provider, ...] = ()) -> Report:
     loaded = session.load(model, available(), None, providers)
     specs = loaded.signature
     names = told.dimensions if told else {}
-    seconds, open_size = _run(loaded)
     name = model.stem if path.is_file() else "model"
-    request = example.infer_request(specs, open_size)
+    warmth = _warmth(Core(name, None, loaded))
+    request = _request(specs, warmth)
     batchable = all(spec.shape[:1] == (-1,) for spec in (*specs.inputs, *specs.outputs))
     return Report(
         path=str(path),
@@ -93,10 +97,10 @@ def inspect(path: Path, providers: tuple[Provider, ...] = ()) -> Report:
         inputs=tuple(_tensor(spec, names) for spec in specs.inputs),
         outputs=tuple(_tensor(spec, names) for spec in specs.outputs),
         batchable=batchable,
-        run_seconds=seconds,
+        run_seconds=warmth.run_seconds if warmth else None,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        settings=_settings(specs.inputs, seconds, open_size),
-        advice=_advice(told, path.is_dir(), batchable, seconds),
+        settings=_settings(specs, warmth),
+        advice=_advice(told, path.is_dir(), batchable, warmth),
         request=request,
         curl=_curl(name, path, request),
     )
@@ -127,36 +131,45 @@ def _tensor(spec: TensorSpec, names: dict[str, tuple[int | str, ...]]) -> Tensor
     return Tensor(spec.name, spec.datatype.name, shape)
 
 
-def _run(loaded: session.Session) -> tuple[float | None, int | None]:
-    """Seconds of the fastest run of zeros, and what open dimensions were filled with; None where nothing fits."""
-    for open_size in warmup.OPEN_SIZES:
-        inputs = warmup.synthetic(loaded.signature, open_size)
-        try:
-            times = []
-            for _ in range(RUNS):
-                started = perf_counter()
-                loaded.run(inputs, None)
-                times.append(perf_counter() - started)
-        except RequestError:
-            continue
-        return min(times), open_size
-    return None, None
+def _warmth(core: Core) -> warmup.Warmth | None:
+    """None where a server would refuse to start, because requests of zeros or of ones ought to work and do not."""
+    try:
+        return warmup.warm_up(core, 1)
+    except ModelFailed:
+        return None
 
 
-def _settings(inputs: Sequence[TensorSpec], seconds: float | None, open_size: int | None) -> dict[str, str]:
+def _sample(warmth: warmup.Warmth | None) -> dict[str, Array]:
+    return (warmth.sample if warmth else None) or {}
+
+
+def _request(signature: Signature, warmth: warmup.Warmth | None) -> dict[str, Any] | None:
+    """One that the model answers, where such a one is known; None if it would be too long for a reader."""
+    sample = _sample(warmth)
+    if not sample:
+        return example.infer_request(signature)
+    if sum(array.size for array in sample.values()) > example.LONGEST:
+        return None
+    told: dict[str, Any] = orjson.loads(warmup.request_body(signature, sample))
+    return told
+
+
+def _settings(signature: Signature, warmth: warmup.Warmth | None) -> dict[str, str]:
     """Settings that should differ from their defaults for this model."""
     wanted: dict[str, str] = {}
-    if seconds is None:
-        wanted["MODELSERVER_WARMUP_REQUESTS"] = "0"  # they would all be refused, and readiness would prove nothing
+    if warmth is None:
+        wanted["MODELSERVER_WARMUP_REQUESTS"] = "0"  # else the server ends: what it asks first must be answered
+    shapes = {name: array.shape for name, array in _sample(warmth).items()}
     row = sum(
-        prod(example.shape_of(spec, open_size)) * (DIGITS if spec.datatype.name in FLOATING else 4) for spec in inputs
+        prod(shapes.get(spec.name, example.shape_of(spec))) * (DIGITS if spec.datatype.name in FLOATING else 4)
+        for spec in signature.inputs
     )
     if row * 32 > 64 * MIB:  # 32 rows in JSON go beyond MODELSERVER_MAX_BODY_BYTES's default
         wanted["MODELSERVER_MAX_BODY_BYTES"] = f"{-(-row * 32 // MIB)}Mi"
     return wanted
 
 
-def _advice(told: OnnxFile | None, folder: bool, batchable: bool, seconds: float | None) -> tuple[str, ...]:
+def _advice(told: OnnxFile | None, folder: bool, batchable: bool, warmth: warmup.Warmth | None) -> tuple[str, ...]:
     """Sentences about what a person could do better."""
     said = []
     if not batchable:
@@ -164,8 +177,16 @@ def _advice(told: OnnxFile | None, folder: bool, batchable: bool, seconds: float
             "The first axis is not open in each input and output, so requests can't share a run: "
             "export it with a dynamic batch axis."
         )
-    if seconds is None:
-        said.append("No request of zeros is accepted, so the server can't warm up: name the open sizes, or fix them.")
+    if warmth is None:
+        said.append(
+            "The model refuses a request of zeros and one of ones, and so the server would end with ModelFailed. If it "
+            "answers real requests, MODELSERVER_WARMUP_REQUESTS=0 lets it start, cold, and ready only means loaded."
+        )
+    elif warmth.sample is None:
+        said.append(
+            "No synthetic request fits, so the server starts cold, runs the model in threads and makes no batches: fix "
+            "the open sizes, or set MODELSERVER_EXECUTION=inline if a run takes less than a millisecond."
+        )
     if told and told.external_files and not folder:
         said.append("Weights lie in other files: give the URI of the folder, not of the file.")
     return tuple(said)

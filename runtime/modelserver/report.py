@@ -24,7 +24,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield _row("batches", "yes: the first axis of each input and output is open" if report.batchable else "no")
     if report.run_seconds is not None:
         memory = size(report.peak_memory_bytes)
-        yield _row("one run", f"{report.run_seconds * 1000:.3f} ms for zeros; this process took {memory} at most")
+        yield _row(
+            "one run",
+            f"{report.run_seconds * 1000:.3f} ms for zeros or ones; this process took {memory} at most",
+        )
     yield _row("runs on", ", ".join(f"{name} {value}" for name, value in report.runtime.items()))
     yield from _titled("settings", _settings(report))
     yield from _titled("advice", report.advice)

@@ -20,6 +20,7 @@ from modelserver.errors import ModelCorrupt
 from modelserver.inspect import inspect
 from modelserver.settings import FetchSettings
 from tests.runtime import models
+from tests.runtime.processes import running
 
 DIGITS = Path(__file__).parents[2] / "examples/digits/1/model.onnx"
 
@@ -107,10 +108,43 @@ def test_a_fixed_first_axis_is_not_batchable_and_advice_says_so(tmp_path: Path) 
     assert "dynamic batch axis" in report.text(seen)
 
 
-def test_a_model_that_takes_no_zeros_needs_no_warm_up(tmp_path: Path) -> None:
-    seen = inspect(write(tmp_path, models.always_fails()))
-    assert seen.run_seconds is None
-    assert seen.settings == {"MODELSERVER_WARMUP_REQUESTS": "0"}
+def seven_only() -> bytes:
+    """x[1, M], of which only M = 7 works."""
+    nodes = [helper.make_node("Reshape", ["x", "seven"], ["y"])]
+    seven = helper.make_tensor("seven", TensorProto.INT64, [1], [7])
+    inputs, outputs = [("x", TensorProto.FLOAT, ["N", "M"])], [("y", TensorProto.FLOAT, [7])]
+    return models.model(nodes, inputs, outputs, initializers=[seven])
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "advice"),
+    [
+        (models.linear(), {}, ()),
+        (models.resized(), {}, ("The first axis",)),  # zeros are refused, ones are not
+        (models.unsqueezed(), {}, ("The first axis", "No synthetic request fits")),
+        (seven_only(), {}, ("The first axis", "No synthetic request fits")),
+        (models.always_fails(), {"MODELSERVER_WARMUP_REQUESTS": "0"}, ("The first axis", "The model refuses")),
+    ],
+    ids=["zeros", "ones", "unequal axes", "one size only", "none"],
+)
+def test_what_is_advised_for_the_warm_up_is_what_a_server_needs(
+    tmp_path: Path, content: bytes, settings: dict[str, str], advice: tuple[str, ...]
+) -> None:
+    path = write(tmp_path, content)
+    seen = inspect(path)
+    assert seen.settings == settings
+    assert [told.startswith(begin) for told, begin in zip(seen.advice, advice, strict=True)] == [True] * len(advice)
+    with running(path, **settings):
+        pass  # it became ready
+    if settings:
+        with pytest.raises(AssertionError, match="ModelFailed"), running(path):
+            pass
+
+
+def test_the_request_is_one_that_the_model_answers(tmp_path: Path) -> None:
+    seen = inspect(write(tmp_path, models.resized()))
+    assert seen.run_seconds is not None and seen.request is not None
+    assert {value for tensor in seen.request["inputs"] for value in tensor["data"]} == {1}
 
 
 def test_the_curl_line_works_as_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
