@@ -98,15 +98,15 @@ def wait_until(true: Callable[[], bool], timeout: float, what: Callable[[], str]
     return time.monotonic() - begun
 
 
-def install_chart(cluster: Cluster, *settings: str, wait: bool = True) -> None:
-    """Install or upgrade Modelway from this checkout's chart and images; waits until it runs, unless told not to."""
+def install_chart(cluster: Cluster, *settings: str, wait: bool = True, chart: Path = CHART) -> None:
+    """Install or upgrade Modelway from this checkout's images and chart; waits until it runs, unless told not to."""
     images = [f"image.{name}.{part}" for name in ("operator", "runtime") for part in ("repository", "tag")]
     references = [part for name in ("operator", "runtime") for part in cluster.image(name).rsplit(":", 1)]
     values = [f"{key}={value}" for key, value in zip(images, references, strict=True)]
     # The tag stays the same when the image changes; without this the pods of a former build would go on.
     chosen = ["--set-string", f"podAnnotations.build={operator_build()}"]
     chosen += [argument for value in (*values, *settings) for argument in ("--set", value)]
-    cluster.helm("upgrade", "--install", "modelway", str(CHART), "--namespace", SYSTEM, "--create-namespace",
+    cluster.helm("upgrade", "--install", "modelway", str(chart), "--namespace", SYSTEM, "--create-namespace",
                  *(("--wait", "--timeout", "120s") if wait else ()), *chosen)  # fmt: skip
 
 
