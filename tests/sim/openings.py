@@ -18,7 +18,7 @@ FATES = {
     "http://models/crashing.onnx": Fate.CRASHES,
     "http://models/homeless.onnx": Fate.UNSCHEDULABLE,
 }
-REMEMBERED = 200
+REMEMBERED = 500  # of 11 models, 3 strategies and some 15 scalings
 
 _settled: OrderedDict[bytes, World] = OrderedDict()
 

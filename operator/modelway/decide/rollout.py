@@ -55,7 +55,8 @@ def _scaled_to_zero(situation: Situation) -> bool:
 
 
 def _not_started(situation: Situation) -> bool:
-    return situation.child(Kind.DEPLOYMENT, situation.target) is None
+    """Whoever is in the steps has started before; if somebody deleted its Deployment it gets another one there."""
+    return situation.position.began is None and situation.child(Kind.DEPLOYMENT, situation.target) is None
 
 
 def _aborted(situation: Situation) -> bool:
