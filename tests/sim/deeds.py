@@ -150,14 +150,19 @@ class Idempotent:
         again = observe(operator.store, (seen.resource.namespace, seen.resource.name), IMAGE, seen.measured)
         if again is None or not _same_user(seen.resource, again.resource):
             return ""  # the answer to a write told us of something new, too
-        if len({(child.kind, child.name) for child in again.children}) < len(again.children):
-            return ""  # written anew by us, and that the former one was deleted is still on its way to us
+        if len({(child.kind, child.name) for child in again.children}) < len(again.children) or _anew(seen, again):
+            return ""  # written anew by us, and that the former one was deleted is still on its way to us, or was then
         following = world.decide(_as_seen(seen, again), now)
         if following.writes:
             return f"decided again in the same moment, it writes: {[write.why for write in following.writes]}"
         if following.status is not None:
             return f"decided again in the same moment, it tells otherwise: {_changed(again.resource.status, following)}"
         return ""
+
+
+def _anew(before: Seen, after: Seen) -> bool:
+    uids = {(child.kind, child.name): child.uid for child in before.children}
+    return any(uids.get((child.kind, child.name), child.uid) != child.uid for child in after.children)
 
 
 def _same_user(before: Resource, after: Resource) -> bool:

@@ -180,15 +180,3 @@ def _number(world: World, uri: str) -> int:
     told = resource.get("status", {}).get("candidate") or resource.get("status", {}).get("stable") or {}
     observed = resource.get("status", {}).get("observedGeneration") == resource["metadata"]["generation"]
     return int(told.get("revision", 0)) if observed and resource["spec"]["model"]["uri"] == uri else 0
-
-
-def test_a_pod_taken_away_in_the_moment_of_a_step_is_told_once() -> None:
-    """The shares began anew with it, and a second decision in the same moment told of checks that nothing had fed."""
-    world = canary({"setWeight": 50}, {"pause": {"duration": "1h"}})
-    world.model(TWO)
-    until(world, 50)
-    world.advance(world.seconds + 5)
-    candidate = world.resource()["status"]["rollout"]["target"].rpartition("-")[2]
-    world.cluster.drain(ready_pods(world, candidate)[0])
-    world.settle(within=60)  # Idempotent objects
-    assert world.resource()["status"]["phase"] == "Progressing"

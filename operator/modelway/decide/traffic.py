@@ -165,9 +165,10 @@ def _reads_late(situation: Situation, pod: Pod, wanted: Mapping[str, Any], at: d
 
 
 def touches(situation: Situation, wanted: Mapping[str, Any]) -> Iterator[Touch]:
-    """Pods that are to read the document at once: those of the revisions that share requests, or did until now."""
+    """Pods that are to read the document at once: those of the revisions that share requests, or did until now. After
+    ``PATIENCE`` a kubelet has looked by itself; a pod that can't be asked then is not touched for ever."""
     at = parsed(wanted.get("at"))
-    if at is None:
+    if at is None or not recent(situation, wanted):
         return
     # Each few seconds another value, for a kubelet may have looked before the new document had reached it.
     again = max(0, int((situation.now - at).total_seconds() // TOUCH_AGAIN))
