@@ -59,6 +59,11 @@ def test_one_version_for_the_package_the_chart_and_the_images() -> None:
     assert (chart["version"], chart["appVersion"]) == (version, version)
 
 
+def test_the_docs_ask_for_the_kubernetes_that_the_chart_asks_for() -> None:
+    least = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"].removeprefix(">=").rsplit(".", 1)[0]
+    assert f"Kubernetes {least} or later" in (ROOT / "docs/operations.md").read_text()
+
+
 def test_the_defaults_obey_the_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.Draft202012Validator(SCHEMA).validate(VALUES)
@@ -95,6 +100,13 @@ def test_a_wrong_value_is_refused_with_its_name(setting: str, sentence: str) -> 
 def test_helm_finds_nothing_to_complain_about() -> None:
     done = helm("lint", "--strict", str(CHART))
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.cluster
+def test_a_release_name_with_dots_makes_names_that_services_can_have() -> None:
+    done = helm("template", "team.models", str(CHART))
+    services = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "Service"]
+    assert [each["metadata"]["name"] for each in services] == ["team-models-modelway-metrics"]
 
 
 @pytest.mark.cluster

@@ -1,11 +1,11 @@
-{{/* The name of everything that the chart creates in the release's namespace. */}}
+{{/* The name of everything that the chart creates in the release's namespace. A release's may have dots, a Service's not. */}}
 {{- define "modelway.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 48 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 48 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | replace "." "-" | trunc 48 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
