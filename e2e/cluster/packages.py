@@ -1,4 +1,4 @@
-"""Debian packages that the cluster needs, installed once, from wherever the machine's apt gets its packages."""
+"""Debian packages that the cluster and tests need, installed once, from wherever the machine's apt gets them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ PACKAGES = {
     "buildah": "buildah",
     "debootstrap": "debootstrap",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
+    "prometheus": "prometheus",  # asked by tests/measure/test_prometheus.py
 }
 
 

@@ -51,7 +51,8 @@ class Prometheus(Object):
         str, text(512), Matches(r"^https?://[^/@\s]+(/\S*)?$", "address must be http://host or https://host")
     ] = Field(description="The server's address, such as http://prometheus.monitoring.svc:9090.")
     query: Annotated[str, text(2048)] = Field(
-        description="PromQL whose answer is one number: a scalar, or a vector with one element."
+        description="PromQL whose answer is one number: a scalar, or a vector with one element. In it $candidate and"
+        " $stable become the revisions' hashes, as in the pods' label modelway.io/revision."
     )
 
 

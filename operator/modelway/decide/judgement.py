@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from modelway.api.analysis import Check
+from modelway.api.analysis import Check, Prometheus
 from modelway.manifests.timestamps import parsed, precise
 from modelway.world import Number
 
@@ -57,7 +57,7 @@ def judge(situation: Situation) -> Judgement:
     for check in checks:
         limit = _limit(check, checks)
         if check.prometheus:
-            asked = situation.world.measured.numbers.get((check.prometheus.address, check.prometheus.query))
+            asked = situation.world.measured.numbers.get(_query(situation, check.prometheus))
             findings.append(_of_number(limit, check, asked))
         else:
             findings += evaluate((limit,), reports, stable.hash, candidate.hash, generation)
@@ -80,7 +80,15 @@ def _crashes(situation: Situation) -> Finding | None:
 def queries(situation: Situation) -> tuple[tuple[str, str], ...]:
     """What Prometheus is to be asked in this step."""
     asked = (check.prometheus for check in _applying(situation))
-    return tuple((each.address, each.query) for each in asked if each)
+    return tuple(_query(situation, each) for each in asked if each)
+
+
+def _query(situation: Situation, asked: Prometheus) -> tuple[str, str]:
+    """(address, query), where the query may name the two revisions: nobody knows their hashes beforehand."""
+    query = asked.query
+    for word, revision in (("$candidate", situation.candidate), ("$stable", situation.stable)):
+        query = query.replace(word, revision.hash if revision else "")
+    return asked.address, query
 
 
 def _applying(situation: Situation) -> Iterator[Check]:

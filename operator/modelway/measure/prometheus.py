@@ -63,7 +63,10 @@ def number(document: Any, status: int = 200) -> float | str:
     if kind != "vector" or not isinstance(result, list):
         return f"The query gives a {str(kind)[:20]}, where a scalar or a vector with one sample is wanted."
     if not result:
-        return "The query finds no samples. Does the metric exist, and do its labels match?"
+        return (
+            "The query finds no samples. Does the metric exist, and do its labels match? If none means 0, add: or"
+            " vector(0)."
+        )
     if len(result) > 1:
         return f"The query gives {len(result)} samples, where one is wanted. Aggregate it, for example with sum()."
     return _value(result[0].get("value") if isinstance(result[0], dict) else None)
