@@ -33,6 +33,9 @@ test: venv ## everything this machine can run, the real cluster's stories includ
 e2e: venv cluster-up images ## the user stories on the real cluster (STORY=update for one of them)
 	@$(PY) -m pytest e2e/$(STORY)
 
+test-gateway: venv cluster-up images ## canaries behind the real Envoy (building Envoy Gateway takes ten minutes once)
+	@$(PY) -m e2e.gateway.programs && $(PY) -m pytest e2e/gateway
+
 cluster-up: venv ## a real Kubernetes cluster (CLUSTER=local|kind|kubeconfig chooses how)
 	@$(PY) -m e2e.cluster up
 
@@ -57,4 +60,4 @@ bench-operator: venv cluster-up images ## the operator with 1,000 ModelDeploymen
 clean: ## remove what this checkout built (the cluster's cache is kept)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
 
-.PHONY: help venv demo check test e2e cluster-up cluster-down images generate format bench-runtime bench-operator clean
+.PHONY: help venv demo check test e2e test-gateway cluster-up cluster-down images generate format bench-runtime bench-operator clean

@@ -25,6 +25,7 @@ from modelway.cluster.events import Recorder
 from modelway.cluster.lean import lean_response
 from modelway.cluster.neighbours import Neighbours
 from modelway.cluster.records import Key
+from modelway.cluster.routes import RouteWatch
 from modelway.cluster.store import Change, Store
 from modelway.deferring import Deferring
 from modelway.measurements import Measurements
@@ -56,6 +57,7 @@ class Process:
         self._store = Store()
         self._queue: Queue[Key] = Queue(time.monotonic, random.random)
         self._census = Census(api, self._store, settings.namespaces)
+        self._routes = RouteWatch(api, self._store, settings.namespaces, self.take_in, self._add)
         self._recorder = Recorder(api, settings.identity, utc_now)
         self._sources = Sources(api, utc_now)
         self._measurements = Measurements(self._sources, self._queue.add)
@@ -80,7 +82,8 @@ class Process:
             log.info("serving /livez, /readyz and /metrics", extra={"fields": {"port": port}})
             async with asyncio.TaskGroup() as group:
                 working = group.create_task(self._work())
-                beside = [group.create_task(task) for task in (self._recorder.run(), self._sweep(), self._watch())]
+                always = (self._recorder.run(), self._sweep(), self._watch(), self._routes.run())
+                beside = [group.create_task(task) for task in always]
                 await self._stopping.wait()
                 log.info("stopping")
                 await self._finish(working)
@@ -126,6 +129,7 @@ class Process:
         while True:
             try:
                 await self._census.complete()
+                await self._routes.listed()
                 break
             except (CannotList, Unreachable, OutcomeUnknown) as error:
                 log.warning("counting objects failed: %s", error)

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     DEPLOYMENT = "Deployment"
     HORIZONTAL_POD_AUTOSCALER = "HorizontalPodAutoscaler"
     POD_DISRUPTION_BUDGET = "PodDisruptionBudget"
+    HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class World:
     runtime_image: str = ""
     refusals: tuple[Refusal, ...] = ()  # writes of the last plan that the API server refused for good
     measured: Measured = Measured()  # what was learnt outside the API server
+    unavailable: Mapping[str, str] = field(default_factory=dict)  # kinds that can't be had: NotServed or Forbidden
 
     def child(self, kind: Kind, name: str) -> Child | None:
         """The child of that kind and name, also one that is being deleted."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from modelway.cluster.kinds import WATCHED
+from modelway.cluster.kinds import ROUTES, WATCHED
 from modelway.world import Kind
 from tests.helm.chart import NAMESPACE, Document, is_hook, of_kind, one, render
 
 pytestmark = pytest.mark.cluster  # helm comes with the cluster
 
 SEE_AND_APPLY = {"list", "watch", "create", "patch", "delete"}
+KEPT = {Kind.CONFIG_MAP}  # goes with its owner; the operator deletes none
 OTHERS = {
     ("modelway.io", "modeldeployments"): {"list", "watch"},
     ("modelway.io", "modeldeployments/status"): {"patch"},
@@ -42,11 +43,15 @@ def test_no_rule_touches_secrets_or_uses_wildcards(namespaces: list[str]) -> Non
 
 
 def test_every_kind_of_child_is_covered_and_nothing_else_is() -> None:
-    children = {(each.group, each.plural): SEE_AND_APPLY for each in WATCHED if each.kind in set(Kind)}
+    children = {
+        (each.group, each.plural): SEE_AND_APPLY - ({"delete"} if each.kind in KEPT else set())
+        for each in (*WATCHED, *ROUTES)
+        if each.kind in set(Kind)
+    }
     assert len(children) == len(Kind)
     found = rights(one(render(), "ClusterRole", "modelway"))
     assert found == OTHERS | children
-    assert all({"list", "watch"} <= found[(each.group, each.plural)] for each in WATCHED)
+    assert all({"list", "watch"} <= found[(each.group, each.plural)] for each in (*WATCHED, *ROUTES))
 
 
 def test_with_namespaces_the_operator_has_a_role_in_each_and_no_cluster_role() -> None:

@@ -25,6 +25,10 @@ What the operator may do in each namespace that it looks after. It sees by list 
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list, watch, create, patch, delete]
+# Only for spec.traffic.gateway; a cluster without the Gateway API takes no notice.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, grpcroutes]
+  verbs: [list, watch, create, patch, delete]
 # Why a revision does not come up is read from its pods' status; one that holds the wrong bytes is deleted; an annotation makes
 # the kubelet refresh a mounted ConfigMap at once.
 - apiGroups: [""]

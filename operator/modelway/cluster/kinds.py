@@ -45,6 +45,15 @@ WATCHED: Final = (
     POD,
 )
 
-BY_KIND: Final = {kind.kind: kind for kind in (*WATCHED, EVENT, LEASE)}
+# Of the Gateway API, which a cluster may have or not: see cluster/routes.py. GRPCRoute is there since its version 1.1.
+ROUTES: Final = (
+    ApiKind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
+    ApiKind("GRPCRoute", "gateway.networking.k8s.io", "v1", "grpcroutes"),
+)
+
+NOT_SERVED: Final = "NotServed"
+FORBIDDEN: Final = "Forbidden"
+
+BY_KIND: Final = {kind.kind: kind for kind in (*WATCHED, *ROUTES, EVENT, LEASE)}
 
 SELECTOR: Final = f"{names.MANAGED_BY}={names.MANAGED_BY_VALUE}"

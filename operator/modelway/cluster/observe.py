@@ -26,4 +26,5 @@ def observe(
         runtime_image=runtime_image,
         refusals=tuple(refusals),
         measured=measured,
+        unavailable=dict(store.unavailable),
     )

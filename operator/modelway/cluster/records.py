@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from modelway.cluster.kinds import MODEL_DEPLOYMENT, POD
+from modelway.cluster.kinds import MODEL_DEPLOYMENT, POD, ROUTES
 from modelway.manifests import names
 from modelway.world import Child, ContainerState, Kind, Pod, Resource
 
@@ -22,6 +22,7 @@ Key = tuple[str, str]
 """A ModelDeployment's namespace and name."""
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_ROUTES: Final = frozenset(kind.kind for kind in ROUTES)
 _NOT_BODY: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
@@ -71,7 +72,7 @@ def _pack_child(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
         meta.get("labels"),
         meta.get("annotations"),
         {key: value for key, value in obj.items() if key not in _NOT_BODY},
-        _child_status(obj.get("status") or {}),
+        (_route_status if obj.get("kind") in _ROUTES else _child_status)(obj.get("status") or {}),
         _replicas_owners(meta),
     ]
 
@@ -83,6 +84,22 @@ def _child_status(status: Mapping[str, Any]) -> dict[str, Any]:
     if refused := [each for each in status.get("conditions") or () if each.get("type") == "ReplicaFailure"]:
         kept["conditions"] = [{name: each.get(name) for name in ("type", "status", "message")} for each in refused]
     return kept
+
+
+def _route_status(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What gateways say of a route, without the times and without who says it."""
+    kept = ("type", "status", "reason", "message", "observedGeneration")
+    return {
+        "parents": [
+            {
+                "parentRef": each.get("parentRef"),
+                "conditions": [
+                    {name: said[name] for name in kept if name in said} for said in each.get("conditions") or ()
+                ],
+            }
+            for each in status.get("parents") or ()
+        ]
+    }
 
 
 def _replicas_owners(meta: Mapping[str, Any]) -> list[str]:

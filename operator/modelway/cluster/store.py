@@ -35,6 +35,7 @@ class Store:
         self._owned: dict[Key, dict[str, Record]] = {}  # children and pods, by uid
         self._keys: dict[str, Key] = {}  # uid -> where its record is
         self._tombstones: dict[str, int] = {}  # uid -> the resourceVersion of its deletion
+        self.unavailable: dict[str, str] = {}  # kinds of which nothing can be seen, and why: see kinds.ROUTES
         self.relisted = False  # a watch started anew: what vanished meanwhile was not told
 
     def see(self, kind: str, event: str | None, obj: Mapping[str, Any]) -> Change | None:
@@ -156,6 +157,10 @@ class Store:
         """The children that the ModelDeployment with that uid controls, and the pods under its label."""
         records = self._owned.get(key, {}).values()
         return [record for record in records if record.owner == owner or record.kind == "Pod"]
+
+    def asking_for_routes(self) -> list[Key]:
+        """The ModelDeployments with spec.traffic.gateway. A text of theirs that holds the same costs one look."""
+        return [key for key, record in self._resources.items() if b'"gateway":{' in record.body]
 
     def keys(self) -> list[Key]:
         """Every ModelDeployment."""

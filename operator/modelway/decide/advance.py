@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from modelway.manifests.timestamps import parsed, rfc3339
 
+from . import gateway
 from .judgement import Judgement, judge
 from .rollout import Stage
 from .situation import Situation
 from .steps import FULL, Position
-from .traffic import settled
+from .traffic import routing, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,17 @@ def _over(situation: Situation, verdict: Judgement) -> bool:
     if step is None or position.waits_for_a_person or situation.ready(situation.target) < position.pods(situation.full):
         return False  # without its pods nothing is known of how it went
     if step.set_weight is not None:
-        return settled(situation)
+        return _settled(situation)
     if step.set_canary_scale is not None:
         return True
     over = position.ends_at is not None and situation.now >= position.ends_at
-    return over and not verdict.waiting and settled(situation)  # unsettled, nothing is known of how it went
+    return over and not verdict.waiting and _settled(situation)  # unsettled, nothing is known of how it went
+
+
+def _settled(situation: Situation) -> bool:
+    """Whether requests are shared as the step asks, as every pod and every gateway says."""
+    serving = (situation.stable or situation.target).serving
+    return settled(situation) and gateway.confirmed(situation, serving, routing(situation))
 
 
 def told(situation: Situation) -> str:
@@ -81,7 +88,10 @@ def told(situation: Situation) -> str:
     share = f"{position.weight}% of the requests" if position.weight else "no requests"
     until = f" until {rfc3339(position.ends_at)}" if position.ends_at else ""
     if step.set_weight is not None:
-        return f"{where} {step.set_weight}% of the requests go to it as soon as every stable pod has read so."
+        whose = "every stable pod has read so"
+        if situation.spec.traffic.gateway:
+            whose += " and every gateway has accepted the route"
+        return f"{where} {step.set_weight}% of the requests go to it as soon as {whose}."
     if step.set_canary_scale is not None:
         return f"{where} it is scaled to {position.pods(situation.full)} pods."
     if step.shadow is not None:

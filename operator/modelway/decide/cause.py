@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelway.world import Failure
 
-from . import diagnosis, verbs
+from . import diagnosis, gateway, verbs
 from .advance import told
 from .diagnosis import Trouble
 from .gates import NOT_PASSED, gate
@@ -31,7 +31,9 @@ def _cause(situation: Situation, trouble: Trouble | None) -> Trouble:
         return Trouble(ROLLED_BACK, f"{verdict.failed.sentence}.")
     if trouble or situation.position.began is None:
         return trouble or _late(situation)
-    why = " ".join(verdict.waiting) or told(situation)
+    routed = gateway.condition(situation, (situation.stable or situation.target).serving)
+    unrouted = routed.message if routed and routed.status != "True" else ""
+    why = unrouted or " ".join(verdict.waiting) or told(situation)
     deadline = situation.spec.rollout.progress_deadline
     return Trouble(ROLLED_BACK, f"It came no further within spec.rollout.progressDeadline ({deadline}). {why}")
 

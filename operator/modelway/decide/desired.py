@@ -16,11 +16,12 @@ from modelway.manifests.pod_disruption_budget import pod_disruption_budget
 from modelway.manifests.service import front_service, preview_service, revision_service
 from modelway.world import Failure, Kind, Manifest, Revision, Seed
 
+from . import gateway
 from .revision import RENDER_VERSION
 from .rollout import UP, Stage
 from .scaling import lowest, replicas_to_send, seed
 from .situation import Situation
-from .traffic import document, routing
+from .traffic import Routing, document, routing, told_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
     yield Wanted(
         Kind.SERVICE,
         names.front_service(resource.name),
-        front_service(resource, target.front, _front_serving(situation, target).grpc),
+        front_service(resource, target.front, front_serving(situation, target).grpc),
         f"users reach revision {names.revision(resource.name, target.front)}",
     )
     if situation.spec.rollout.strategy == "BlueGreen" and target.up:
@@ -111,16 +112,30 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
         yield Wanted(Kind.SERVICE, names.preview_service(resource.name), manifest, why)
     for revision in target.up:
         yield from _children(situation, target, revision)
+    yield from routes(situation, target)
+
+
+def routes(situation: Situation, target: Aim) -> Iterator[Wanted]:
+    """The routes of the Gateway API. They come last: what they name is there then."""
+    serving = front_serving(situation, target)
+    for kind, manifest in gateway.routes(situation, serving, shares(situation, target)):
+        yield Wanted(kind, manifest["metadata"]["name"], manifest, "gateways know who answers which requests")
+
+
+def shares(situation: Situation, target: Aim) -> Routing | None:
+    """How two revisions share the requests after this decision."""
+    return routing(situation) if "stable" in target.document else None
 
 
 def _traffic(situation: Situation, target: Aim) -> Wanted:
     name = names.traffic_config_map(situation.resource.name)
-    share = f"{target.document['weight']}% go to the candidate" if "stable" in target.document else "the digests"
+    weight = told_weight(target.document)
+    share = "the digests" if weight is None else f"{weight}% go to the candidate"
     manifest = traffic_config_map(situation.resource, target.document)
     return Wanted(Kind.CONFIG_MAP, name, manifest, f"pods learn: {share}")
 
 
-def _front_serving(situation: Situation, target: Aim) -> Serving:
+def front_serving(situation: Situation, target: Aim) -> Serving:
     """How the revision that users reach is served."""
     stable = target.stable
     return stable.serving if stable and stable.hash == target.front else situation.target.serving

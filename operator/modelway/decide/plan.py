@@ -18,6 +18,7 @@ from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
 from .gates import gate
+from .gateway import SPREAD
 from .measuring import measure
 from .retire import forgotten, leaving, left_over, outgoing, parting, retired, settled_at
 from .rollback import NOT_FOUND
@@ -108,7 +109,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | N
     if found is Stage.STEPPING and due(situation):
         moments.append(situation.now + MOMENT)
     if leaving(situation, target) and (changed := parsed(target.document.get("at"))):
-        moments.append(changed + PATIENCE)
+        moments += [at for at in (changed + SPREAD, changed + PATIENCE) if at > situation.now]
     waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
     if situation.world.refusals:
         waits.append(REFUSAL_RETRY)

@@ -10,8 +10,8 @@ from typing import Final
 from modelway.manifests import names
 from modelway.world import Child, Delete, Kind
 
-from . import capacity
-from .desired import Aim
+from . import capacity, gateway
+from .desired import Aim, front_serving, routes, shares
 from .situation import Situation
 from .traffic import draining
 
@@ -37,6 +37,11 @@ def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
     for child in situation.world.children:
         if child.kind in unwanted and not child.deleting and child.labels.get(names.REVISION) in target.kept:
             yield Delete(str(child.kind), child.name, child.uid, "the scaling no longer asks for it")
+    wanted = {each.kind for each in routes(situation, target)}
+    for kind in gateway.ROUTES:
+        route = situation.live.get((kind, names.route(situation.resource.name)))
+        if route and not route.deleting and kind not in wanted and kind not in situation.world.unavailable:
+            yield Delete(str(kind), route.name, route.uid, "spec.traffic.gateway does not ask for it any more")
     preview = situation.live.get((Kind.SERVICE, names.preview_service(situation.resource.name)))
     if preview and not preview.deleting and situation.spec.rollout.strategy != "BlueGreen":
         yield Delete(str(preview.kind), preview.name, preview.uid, "the strategy is not BlueGreen any more")
@@ -82,8 +87,11 @@ def waiting(situation: Situation, target: Aim) -> frozenset[str]:
 def leaving(situation: Situation, target: Aim) -> frozenset[str]:
     """Candidates that are none any more, and whose share has not been confirmed to be gone by those whom users reach
     after this decision."""
-    reached = replace(situation, front=target.front)
-    return parting(situation, target) if draining(reached, target.document) else frozenset()
+    going = parting(situation, target)
+    if not going or draining(replace(situation, front=target.front), target.document):
+        return going
+    serving, shared, at = front_serving(situation, target), shares(situation, target), target.document.get("at")
+    return going if gateway.sends(situation, serving, shared, at) else frozenset()
 
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:

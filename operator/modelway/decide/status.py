@@ -21,6 +21,7 @@ from .rollout import TIMED, Stage, deadline_at
 from .situation import Situation
 from .steps import FULL
 from .summary import summarize
+from .traffic import told_weight
 
 
 def invalid(resource: Resource, message: str, now: datetime, reason: str = "InvalidSpec") -> dict[str, Any] | None:
@@ -69,7 +70,7 @@ def status(
         "selector": f"{names.DEPLOYMENT}={resource.name},{names.REVISION}={(serving or situation.target).hash}",
         "endpoints": {"http": _endpoint(resource, serving or situation.target)},
     }
-    share = target.document.get("weight") if "stable" in target.document else None
+    share = told_weight(target.document)
     if target.stable:
         after["stable"] = _revision(situation, target.stable, None if share is None else FULL - share)
     if target.candidate:

@@ -8,10 +8,10 @@ from typing import Final
 
 from modelway.api.status import Phase
 
-from . import diagnosis, rollback
+from . import diagnosis, gateway, rollback
 from .advance import told
 from .conditions import Condition, State, state
-from .desired import Aim
+from .desired import Aim, front_serving
 from .diagnosis import Trouble
 from .gates import NOT_PASSED, gate
 from .naming import named
@@ -54,12 +54,17 @@ class Summary:
     loaded: Condition
     working: bool
     stalled: Trouble | None
+    routed: Condition | None  # what gateways say of our routes; None where there are none
 
     def conditions(self) -> Iterator[Condition]:
         """The conditions, in the order in which they are shown."""
         yield from (self.ready, self.available, self.progressing, self.loaded)
+        if self.routed:
+            yield self.routed
         if self.working and not self.stalled:
             yield Condition("Reconciling", "True", self.progressing.reason, self.message)
+        elif self.routed and self.routed.status != "True" and not self.stalled:
+            yield Condition("Reconciling", "True", self.routed.reason, self.routed.message)
         if self.stalled:
             yield Condition("Stalled", "True", self.stalled.reason, self.stalled.message)
 
@@ -80,7 +85,10 @@ def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble 
     facts = _facts(situation, found, target, trouble)
     phase, state_of_progress, reason = _progress(situation, facts, target)
     message = _joined(_message(situation, facts, target), rollback.told(situation.asked, situation.target))
+    routed = gateway.condition(situation, front_serving(situation, target))
     stalled = facts.refused or (Trouble(facts.failure.reason, message) if facts.failure else None)
+    if routed and routed.reason in gateway.HOPELESS:
+        stalled = stalled or Trouble(routed.reason, routed.message)
     why = facts.refused or facts.failure or facts.trouble
     moving = state_of_progress == "True" or (why is not None and not facts.zero and found is not Stage.PAUSED)
     return Summary(
@@ -92,6 +100,7 @@ def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble 
         loaded=_loaded(situation, facts, target),
         working=state_of_progress == "True" or found is Stage.PAUSED,
         stalled=stalled,
+        routed=routed,
     )
 
 

@@ -24,7 +24,7 @@ PATIENCE: Final = timedelta(seconds=150)
 
 TOUCH_AGAIN: Final = 5.0
 
-_SHARED: Final = ("stable", "candidate", "weight", "epoch", "headers", "sticky", "shadow")
+_SHARED: Final = ("stable", "candidate", "weight", "gateway", "epoch", "headers", "sticky", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,14 @@ def _held_weight(situation: Situation, ready: int) -> int:
     asked, needed = situation.position.weight, max(1, situation.full)
     if ready >= situation.position.pods(needed):
         return asked
-    before = situation.document.get("weight")
-    return min(asked, FULL * ready // needed, before if isinstance(before, int) else 0)
+    before = told_weight(situation.document)
+    return min(asked, FULL * ready // needed, before or 0)
+
+
+def told_weight(document: Mapping[str, Any]) -> int | None:
+    """The candidate's share in percent, whoever splits: the pods or, at a weight of theirs of 0, a gateway."""
+    weight = document.get("gateway", document.get("weight")) if "stable" in document else None
+    return weight if isinstance(weight, int) else None
 
 
 def document(situation: Situation, shared: Routing | None, known: Mapping[str, str]) -> dict[str, Any]:
@@ -99,13 +105,13 @@ def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
     address = {"revision": candidate.hash, "http": f"http://{host}:{names.SERVICE_PORT}"}
     if candidate.serving.grpc:
         address["grpc"] = f"{host}:{names.GRPC_PORT}"
-    content: dict[str, Any] = {
-        "stable": shared.stable.hash,
-        "candidate": address,
-        "weight": shared.weight,
-        "epoch": epoch(situation, fingerprint(situation.position.steps)),
-    }
-    if traffic.headers:
+    steps = fingerprint(situation.position.steps)
+    content: dict[str, Any] = {"stable": shared.stable.hash, "candidate": address}
+    if traffic.gateway:  # pods forward nothing then, so that the candidate's own counts are all that it answered
+        content |= {"weight": 0, "gateway": shared.weight, "epoch": epoch(situation, f"{steps}-gateway")}
+    else:
+        content |= {"weight": shared.weight, "epoch": epoch(situation, steps)}
+    if traffic.headers and not traffic.gateway:
         content["headers"] = [{"name": match.name, "value": match.value} for match in traffic.headers]
     if traffic.sticky:
         content["sticky"] = {"header": traffic.sticky.header}

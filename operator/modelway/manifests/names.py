@@ -54,6 +54,11 @@ def preview_service(name: str) -> str:
     return f"{name}-preview"
 
 
+def route(name: str) -> str:
+    """The HTTPRoute and the GRPCRoute of the Gateway API."""
+    return name
+
+
 def traffic_config_map(name: str) -> str:
     """The ConfigMap that tells the pods of every revision what they must know; see ARCHITECTURE.md."""
     return f"{name}-traffic"
