@@ -34,7 +34,9 @@ def install_definitions(cluster: Cluster) -> None:
 
 def remove(cluster: Cluster) -> None:
     """Everything, so that the next story has a cluster without the Gateway API again."""
-    cluster.kubectl("delete", "gatewayclass,gateway,envoyproxy", "--all", "-A", "--ignore-not-found", "--timeout=60s")
+    present = json.loads(cluster.kubectl("api-resources", "--api-group=gateway.networking.k8s.io", "-o", "json"))
+    if present.get("resources"):
+        cluster.kubectl("delete", "gateway,gatewayclass", "--all", "-A", "--timeout=60s")
     cluster.helm("uninstall", "envoy-gateway", "--namespace", SYSTEM, "--ignore-not-found", "--wait")
     cluster.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--wait=false")
     for folder in definitions():

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from modelway.cluster.installation import SELECTOR as INSTALLATIONS
-from modelway.cluster.kinds import BY_KIND, WATCHED, ApiKind
+from modelway.cluster.kinds import BY_KIND, ROUTES, WATCHED, ApiKind
 from tests.sim.api import FakeApi, Name
 from tests.sim.controllers import Cluster
 
@@ -38,6 +38,7 @@ class HttpApi:
         self._log: dict[str, list[tuple[int, bytes]]] = {}
         self._news = asyncio.Condition()
         self.port = 0
+        self.gateway_api = False  # whether somebody has installed the Gateway API
 
     def _told(self, word: str, name: Name, obj: dict[str, Any]) -> None:
         self._append(word, name[0], obj)
@@ -100,7 +101,9 @@ class HttpApi:
         if (discovered := _discovery(path)) is not None:
             return web.json_response(discovered)
         parts = path.split("/")
-        kind = next(k for k in SERVED if k.plural in parts)
+        kind = next(k for k in (*SERVED, *ROUTES) if k.plural in parts)
+        if kind in ROUTES and not self.gateway_api:
+            return web.json_response({"message": "404 page not found"}, status=404)
         name = parts[-1] if parts[-1] != kind.plural else ""
         if kind.kind == "Lease" and "watch" not in request.query:
             return await self._lease(request, name)
@@ -129,7 +132,7 @@ class HttpApi:
         stream = web.StreamResponse()
         await stream.prepare(request)
         sent = 0
-        while True:
+        while kind not in ROUTES or self.gateway_api:
             log = self._log.get(kind.kind, [])
             news, sent = log[sent:], len(log)
             for version, line in news:
@@ -137,6 +140,7 @@ class HttpApi:
                     await stream.write(line)
             async with self._news:
                 await self._news.wait()
+        return stream
 
     async def _lease(self, request: web.Request, name: str) -> web.Response:
         if request.method == "GET":
