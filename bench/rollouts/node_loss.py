@@ -52,7 +52,7 @@ def lose_a_node(namespace: Namespace) -> None:
         if not others:
             return
         node = others[0]
-        wait_until(lambda: _spread(namespace, node), 90, lambda: f"every model has a pod elsewhere than on {node}")
+        wait_until(lambda: _spread(namespace), 90, lambda: "every model has ready pods on several nodes")
         cut = time.time()
         try:
             cluster.stop_node(node)
@@ -78,8 +78,8 @@ def _called(namespace: Namespace, node: str) -> bool:
     return any(each.get("nodeName") == node and each["conditions"].get("ready") for each in endpoints)
 
 
-def _spread(namespace: Namespace, node: str) -> bool:
-    """Whether each model's serving pods are not all on the node. Where they are, as after a drain, one is evicted."""
+def _spread(namespace: Namespace) -> bool:
+    """Whether each model's serving pods are on several nodes. Where they are not, as after a drain, one is evicted."""
     serving: dict[str, set[str]] = defaultdict(set)  # nodes of ready pods that users reach
     pods: dict[str, str] = {}  # one of them
     for pod in namespace.items("pods", "modelway.io/deployment"):
@@ -88,7 +88,7 @@ def _spread(namespace: Namespace, node: str) -> bool:
         if front == labels["modelway.io/revision"] and _ready(pod):
             serving[name].add(pod["spec"]["nodeName"])
             pods[name] = pod["metadata"]["name"]
-    crowded = [name for name, nodes in serving.items() if nodes == {node}]
+    crowded = [name for name, nodes in serving.items() if len(nodes) == 1]
     for name in crowded:
         _evict(namespace, pods[name])
     return not crowded

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from modelway.world import ContainerState, Kind
-from tests.decide.cluster import settled
+from tests.decide.cluster import Cluster, settled
 from tests.decide.test_canary import CHECKS, ONE, STEPS, TWO, canary, shares, step
 
 
@@ -33,7 +36,8 @@ def test_a_share_that_is_held_back_belongs_to_the_same_epoch() -> None:
     before = cluster.document
     revision = before["candidate"]["revision"]
     for pod in [pod for pod in cluster.pods.values() if pod.revision == revision]:
-        cluster.pods[pod.name] = replace(pod, ready=False)  # a container crashed; its pod stays
+        crashed = tuple(replace(container, ready=container.init) for container in pod.containers)
+        cluster.pods[pod.name] = replace(pod, ready=False, containers=crashed)  # its pod stays
     deployment = cluster.children[Kind.DEPLOYMENT, f"digits-{revision}"]
     status = {**deployment.status, "readyReplicas": 0}
     cluster.children[Kind.DEPLOYMENT, deployment.name] = replace(deployment, status=status)
@@ -52,6 +56,60 @@ def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None
     assert before["pods"]
     for pod in [pod for pod in cluster.pods.values() if pod.revision == before["candidate"]["revision"]]:
         cluster.pods[pod.name] = replace(pod, deleting=True, ready=False)
+    cluster.wait(1)
+    cluster.look()
+    after = cluster.document
+    assert after["candidate"] == before["candidate"], "it was not given up"
+    assert after["epoch"] != before["epoch"]
+    assert cluster.look().writes == ()
+
+
+def silent(cluster: Cluster, revision: str, seconds: float) -> None:
+    """The revision's pods did not answer for so long; stable's did, a moment ago."""
+    said = cluster.measured.reports.items()
+    old = cluster.now - timedelta(seconds=seconds)
+    reports = {uid: replace(r, taken_at=old if r.revision == revision else cluster.now) for uid, r in said}
+    cluster.measured = replace(cluster.measured, reports=reports)
+
+
+@pytest.mark.parametrize(("seconds", "given_up"), [(0, True), (5, False), (59, False), (61, True)])
+def test_failures_are_no_evidence_while_a_ready_pod_is_silent(seconds: float, given_up: bool) -> None:
+    """Its node may be lost, which Kubernetes needs most of a minute to notice; or the server hangs."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    cluster.run_controllers()
+    candidate = cluster.candidate
+    silent(cluster, candidate, seconds)
+    cluster.wait(0.01)
+    cluster.look()
+    assert (cluster.document.get("candidate") is None) == given_up
+
+
+def test_a_pod_that_never_answered_may_have_answered_a_former_leader() -> None:
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    cluster.run_controllers()
+    heard = {uid: report for uid, report in cluster.measured.reports.items() if report.revision != cluster.candidate}
+    cluster.measured = replace(cluster.measured, reports=heard)
+    cluster.wait(0.01)
+    cluster.look()
+    assert cluster.document["candidate"]["revision"] == cluster.candidate
+
+
+def test_what_was_counted_while_a_node_was_lost_is_forgotten() -> None:
+    """Then the node controller says that the pod is not ready, though its containers were when last heard of."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    before = cluster.document
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]:
+        server = ContainerState("server", False, True, 0)
+        cluster.pods[pod.name] = replace(pod, ready=False, containers=(pod.containers[0], server))
     cluster.wait(1)
     cluster.look()
     after = cluster.document

@@ -1,15 +1,35 @@
-"""A candidate's pods that others took away (a drained node, an eviction, a hand) are no failure of the candidate's.
+"""A candidate's pods that others took away (a drained node, a lost one, an eviction, a hand) are no failure of the
+candidate's.
 
 While such a pod goes, stable pods may fail to reach it; what was counted until then is forgotten, by a new epoch in the
-traffic document. A container that crashes keeps its pod, and so its counts.
+traffic document. A container that crashes keeps its pod, and so its counts. That a node is lost is known to Kubernetes
+40 to 50 s later; until then its pods seem ready and can't be reached by anybody, so nothing is concluded while a
+candidate's ready pod does not answer us either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
+
+from modelway.world import Pod
 
 from .situation import Situation
+
+TAKEN_AWAY: Final = "Pods of the candidate were taken away and are being replaced."
+UNHEARD: Final = "A ready pod of the candidate does not answer: its node may be lost."
+
+# A server that hangs is silent, too: it is judged when its node would be known to be lost (50 s, and a look each 5 s).
+PATIENCE: Final = timedelta(seconds=60)
+ONE_ROUND: Final = timedelta(seconds=0.2)  # between the answers of pods that were asked at the same time
+
+
+def excuse(situation: Situation) -> str:
+    """Why nothing can be concluded now from what was counted; nothing if something can."""
+    if disturbed(situation):
+        return TAKEN_AWAY
+    return UNHEARD if _unheard(situation) else ""
 
 
 def counted_pods(situation: Situation) -> list[str]:
@@ -34,12 +54,34 @@ def epoch(situation: Situation, steps: str) -> str:
     return f"{now}.{int(times) + disturbed(situation)}"
 
 
-def _pods(situation: Situation) -> tuple[Any, ...]:
+def _unheard(situation: Situation) -> bool:
+    """Whether a ready pod of the candidate did not answer when others did. One that never answered may have done so to
+    a former leader."""
+    reports = situation.world.measured.reports
+    if not reports:
+        return False  # and nothing was counted
+    latest = max(report.taken_at for report in reports.values())
+    for pod in _pods(situation):
+        told = reports.get(pod.uid)
+        silent = told is None or told.taken_at < latest - ONE_ROUND
+        if pod.ready and pod.address and silent and (told is None or situation.now < told.taken_at + PATIENCE):
+            return True
+    return False
+
+
+def _pods(situation: Situation) -> tuple[Pod, ...]:
     return situation.pods(situation.candidate.hash) if situation.candidate else ()
 
 
 def _here(situation: Situation) -> set[str]:
-    return {_short(pod.name) for pod in _pods(situation)}
+    return {_short(pod.name) for pod in _pods(situation) if not _lost(pod)}
+
+
+def _lost(pod: Pod) -> bool:
+    """Whether the pod's node is lost: then the node controller says that the pod is not ready, while its containers are
+    as ready as when the kubelet was heard last."""
+    servers = [container for container in pod.containers if not container.init]
+    return not pod.ready and bool(servers) and all(container.ready for container in servers)
 
 
 def _before(document: Mapping[str, Any]) -> set[str]:

@@ -13,7 +13,7 @@ from modelway.world import Number
 
 from . import diagnosis
 from .checks import evaluate, judge_number, measurable
-from .disturbance import disturbed
+from .disturbance import excuse
 from .finding import Finding, Limit, State
 from .situation import Situation
 
@@ -32,8 +32,6 @@ CRASHES: Final = 3  # one may be the node's; Kubernetes backs off from the third
 
 UNREAD: Final = "The shares have just changed."
 
-TAKEN_AWAY: Final = "Pods of the candidate were taken away and are being replaced."
-
 NONE: Final = Judgement()
 
 
@@ -46,8 +44,8 @@ def judge(situation: Situation) -> Judgement:
     before = Judgement(failures=tuple(rollout.get("failures") or ()))
     if step is None or situation.position.began == situation.now:
         return before  # a step's first moment shows nothing of it, however often one decides then
-    if disturbed(situation):  # what was counted until now does not count, and nothing was counted since
-        return replace(before, waiting=(TAKEN_AWAY,))
+    if why := excuse(situation):
+        return replace(before, waiting=(why,))
     if parsed(situation.document.get("at")) == situation.now:  # the shares are of this moment: nobody has read them
         return replace(before, waiting=(UNREAD,))
     checks = tuple(_applying(situation))
