@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from e2e.audit import AuditMark
 from e2e.cluster import Cluster
 from e2e.cluster.commands import CommandFailed
 from e2e.steps import CHART, Namespace, model_deployment, wait_until
+from modelway.cluster.neighbours import FRESH_SECONDS
 
 SECOND = "second-system"
 
@@ -64,3 +66,26 @@ def test_one_that_was_applied_without_helm_stands_by(
 
 def logs(second: Namespace) -> str:
     return second.kubectl("logs", "deployment/second-modelway")
+
+
+@pytest.mark.timeout(240)
+def test_one_that_was_given_a_namespace_goes_first_there_until_it_is_removed(
+    namespace: Namespace, second: Namespace, say: Callable[[str], None]
+) -> None:
+    """Its server image is missing, so that everybody sees whose pods these are, and what a missing image looks like."""
+    cluster = namespace.cluster
+    missing = ("--set", "image.runtime.tag=nowhere", "--set", f"namespaces={{{namespace.name}}}")
+    settings = (*images(cluster), *missing, "--set", "crds.install=false", "--set", "replicas=1")
+    cluster.helm("install", "second", str(CHART), "-n", SECOND, *settings, "--wait", "--timeout", "60s")
+    try:
+        time.sleep(FRESH_SECONDS)  # the first one may have looked just before
+        namespace.apply(model_deployment())
+        wait_until(lambda: namespace.condition("ModelLoaded").get("reason") == "ImageUnavailable", 60,
+                   lambda: str(namespace.status()))  # fmt: skip
+        message = namespace.condition("ModelLoaded")["message"]
+        say(message)
+        assert "modelway/runtime:nowhere" in message and "spec.serving.pod.imagePullSecrets" in message
+    finally:
+        cluster.helm("uninstall", "second", "-n", SECOND, "--wait")
+    took = wait_until(lambda: namespace.condition("Ready").get("status") == "True", 90, lambda: str(namespace.status()))
+    say(f"the first one took over and serves {took:.1f} s after the second one's removal")

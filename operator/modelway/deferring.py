@@ -20,7 +20,7 @@ class KnowsNeighbours(Protocol):
 
 
 class Deferring:
-    """A reconciler that looks again in a minute at what is another's: that one may have been removed by then."""
+    """A reconciler that looks again soon at what is another's: that one may have been removed by then."""
 
     def __init__(self, reconciler: Reconciler, neighbours: KnowsNeighbours) -> None:
         self._reconciler = reconciler

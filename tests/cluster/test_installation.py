@@ -90,7 +90,7 @@ class Deployments:
         return answer
 
 
-def test_it_is_asked_once_a_minute_and_trouble_changes_nothing() -> None:
+def test_it_is_asked_every_quarter_of_a_minute_and_trouble_changes_nothing() -> None:
     async def story() -> None:
         now = [0.0]
         other = Response(200, orjson.dumps({"items": [deployment("ops", "other", ONE)]}))
@@ -98,8 +98,8 @@ def test_it_is_asked_once_a_minute_and_trouble_changes_nothing() -> None:
         neighbours = Neighbours(api, "ops", "me", (), lambda: now[0])
         both = await asyncio.gather(neighbours.goes_first("a"), neighbours.goes_first("b"))
         assert [str(each) for each in both] == ["ops/other", "ops/other"]
-        for minute, expected in ((1, "ops/other"), (2, "ops/other"), (3, "None")):
-            now[0] = minute * FRESH_SECONDS
+        for quarter, expected in ((1, "ops/other"), (2, "ops/other"), (3, "None")):
+            now[0] = quarter * FRESH_SECONDS
             assert str(await neighbours.goes_first("a")) == expected
         assert api.paths == ["/apis/apps/v1/deployments"] * 4
 

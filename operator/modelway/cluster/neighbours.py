@@ -1,4 +1,4 @@
-"""Who else is installed: asked before something is done, at most once a minute, and never at rest."""
+"""Who else is installed: asked before something is done, at most every 15 s, and never at rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelway.cluster.kinds import BY_KIND
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS: Final = 60.0  # two that begin at the same time may both work for as long
+FRESH_SECONDS: Final = 15.0  # two that begin at the same time may both work for as long
 FORBIDDEN: Final = frozenset({401, 403, 404})
 
 
