@@ -35,6 +35,7 @@ def options(settings: ServeSettings) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", settings.max_header_bytes),
         ("grpc.absolute_max_metadata_size", settings.max_header_bytes),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.server_handshake_timeout_ms", round(settings.header_timeout * 1000) or 2 * MINUTE),
         ("grpc.max_concurrent_streams", settings.max_in_flight),
         # A small compressed message can become a huge one, and the limit above is only for the small one.
         ("grpc.compression_enabled_algorithms_bitset", ONLY_IDENTITY),

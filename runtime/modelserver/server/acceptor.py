@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelserver.errors import BadSettings
 from modelserver.server import listeners
@@ -18,6 +19,9 @@ from modelserver.server.unsent import Unsent
 from modelserver.server.watched import Watched
 from modelserver.server.workers import Workers
 from modelserver.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from modelserver.server.tls_door import TlsDoor
 
 REFUSALS = 256  # connections beyond the limit that are told so; each stays for some seconds, so the rest is cut off
 
@@ -42,6 +46,7 @@ class Acceptor:
         self.now = loop.time
         app.gauges = self._gauges
         self._servers: list[asyncio.Server] = []
+        self._door: TlsDoor | None = None  # of a TLS port, in the place of servers
         self._unix: tuple[Path, int] | None = None  # path and inode of our socket
         self._watched: list[Watched] = []
         self._sweep: asyncio.TimerHandle | None = None
@@ -53,16 +58,16 @@ class Acceptor:
             self._watched.append(Watched((self.keys.path,), self.keys.read))
         self.tls = tls = self._tls()
         listening = listeners.tcp(settings)
-        for sock in listeners.doors(listening):
-            self._servers.append(
-                await self.loop.create_server(
-                    lambda: Connection(self),
-                    sock=sock,
-                    backlog=listeners.BACKLOG,
-                    ssl=tls.context if tls else None,
-                    ssl_handshake_timeout=settings.header_timeout or None if tls else None,
+        port = int(listening.getsockname()[1])
+        if tls is not None:
+            from modelserver.server.tls_door import TlsDoor  # others need not pay for it
+
+            self._door = TlsDoor(listening, tls.context, settings.header_timeout, self._room, lambda: Connection(self))
+        else:
+            for sock in listeners.doors(listening):
+                self._servers.append(
+                    await self.loop.create_server(lambda: Connection(self), sock=sock, backlog=listeners.BACKLOG)
                 )
-            )
         if settings.unix_socket is not None:
             local = listeners.unix(settings.unix_socket, settings.unix_socket_mode)
             self._unix = (settings.unix_socket, settings.unix_socket.stat().st_ino)
@@ -70,7 +75,7 @@ class Acceptor:
                 await self.loop.create_unix_server(lambda: Connection(self), sock=local, backlog=listeners.BACKLOG)
             )
         self._sweep = self.loop.call_later(SWEEP_SECONDS, self._sweep_deadlines)
-        return int(listening.getsockname()[1])
+        return port
 
     def _tls(self) -> listeners.Tls | None:
         certificate, key = self.settings.tls_cert, self.settings.tls_key
@@ -81,6 +86,21 @@ class Acceptor:
         tls = listeners.Tls(certificate, key)
         self._watched.append(Watched(tls.files, tls.read))
         return tls
+
+    @property
+    def present(self) -> int:
+        """Connections, those whose TLS handshake is under way included."""
+        return len(self.connections) + (len(self._door) if self._door is not None else 0)
+
+    def _room(self) -> bool:
+        """Whether one more may begin its handshake; who is refused in words needs one, too."""
+        self.last_seen = self.now()
+        return self.present < self.settings.max_connections + REFUSALS
+
+    def hurry(self, seconds: float) -> None:
+        """The server is nearly full: handshakes that take longer than this must go."""
+        if self._door is not None:
+            self._door.let_go(seconds)
 
     def opened(self, connection: Connection) -> bool:
         """Whether there is room for this one (it is counted either way: refusing takes a moment, too)."""
@@ -106,7 +126,7 @@ class Acceptor:
 
     def _gauges(self) -> dict[str, float]:
         return {
-            "modelserver_connections": len(self.connections),
+            "modelserver_connections": self.present,
             "modelserver_buffered_bytes": self.buffered,
             "modelserver_unsent_bytes": self.unsent.total,
             "modelserver_requests_in_flight": self.workers.in_flight,
@@ -116,6 +136,8 @@ class Acceptor:
         for server in self._servers:
             server.close()
         self._servers.clear()
+        if self._door is not None and not self._door.closed:
+            self._door.close()
         if self._unix is not None:
             path, inode = self._unix
             if path.exists() and path.stat().st_ino == inode:  # not a successor's
@@ -131,6 +153,7 @@ class Acceptor:
         """The end: whoever is still here has had time."""
         if self._sweep is not None:
             self._sweep.cancel()
+        self.hurry(0.0)
         for connection in tuple(self.connections):
             if connection.transport is not None:
                 connection.transport.abort()

@@ -51,9 +51,7 @@ class AccessLog:
         self._write(head.method, head.target.partition("?")[0], reply, seconds, traced)
         return echo
 
-    def record_call(
-        self, path: str, metadata: Metadata, trailing: Metadata, reply: Reply, seconds: float
-    ) -> Metadata:
+    def record_call(self, path: str, metadata: Metadata, trailing: Metadata, reply: Reply, seconds: float) -> Metadata:
         """After a gRPC call, in any thread; gives the trailing metadata, with the request's id."""
         traced = {name: str(value) for name, value in metadata if name in FORMS and FORMS[name].fullmatch(str(value))}
         given = dict(trailing).get(ID)  # by the candidate that answered it

@@ -19,7 +19,8 @@ def sweep(acceptor: "Acceptor") -> None:
     now = acceptor.now()
     for connection in [one for one in acceptor.connections if one.deadline < now]:
         expire(connection)
-    if len(acceptor.connections) > acceptor.settings.max_connections * NEARLY_FULL:
+    if acceptor.present > acceptor.settings.max_connections * NEARLY_FULL:
+        acceptor.hurry(HEAD_SECONDS)
         for connection in tuple(acceptor.connections):
             if not (connection.busy or connection.write_blocked or connection.closing) and _in_the_way(connection, now):
                 expire(connection)

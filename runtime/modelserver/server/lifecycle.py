@@ -246,7 +246,7 @@ async def _drain(acceptor: Acceptor, stop: _Stop, grpc: "GrpcServer | None") -> 
         assert stop.draining is not None
         now = acceptor.now()
         # Whoever calls by gRPC is sent here for as long as this port says that it serves.
-        connections = len(acceptor.connections) + (grpc is not None and not grpc.left)
+        connections = acceptor.present + (grpc is not None and not grpc.left)
         expected = acceptor.app.newcomers.expected
         step = next_step(
             stop.draining, now, acceptor.settings, connections, acceptor.busy, acceptor.last_seen, expected
