@@ -129,7 +129,7 @@ def test_the_younger_installation_stands_by(tmp_path: Path) -> None:
                 await until(lambda: "left to the installation other-system/other" in process.log.read_text())
                 assert "modelway_left_to_others 1.0" in (await process.get("/metrics"))[1]
                 assert api.api.writes == []
-            assert "helm uninstall modelway-operator -n modelway-system" in process.log.read_text()
+            assert "Deployments other-system/other and modelway-system/modelway-operator" in process.log.read_text()
             api.installations = api.installations[:1]
             async with operator(api, tmp_path, "alone"):
                 await until(lambda: ready(api))

@@ -54,8 +54,8 @@ class Neighbours:
             self._told[namespace] = first
             log.warning(
                 "namespace %s is left to the installation %s, which goes first. Give each its own namespaces"
-                " (the chart's value namespaces), or remove one: helm uninstall %s -n %s",
-                namespace, first, self._me.name, self._me.namespace,
+                " (the chart's value namespaces), or uninstall the release of one of the Deployments %s and %s",
+                namespace, first, first, self._me,
             )  # fmt: skip
 
     async def _look(self) -> None:
