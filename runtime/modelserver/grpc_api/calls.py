@@ -230,9 +230,7 @@ class Calls:
             with self._lock:
                 self.in_flight -= 1
 
-    def _end(
-        self, call: "_Call", error: RequestError | None, answer: bytes = b"", trailing: Metadata = ()
-    ) -> None:
+    def _end(self, call: "_Call", error: RequestError | None, answer: bytes = b"", trailing: Metadata = ()) -> None:
         """Count the call; then the metadata, and the error if there is one (which leaves by an exception of gRPC's)."""
         reply = refusal(error) if error is not None else Reply(200, answer)
         label, arrived, context = call.label, call.arrived, call.context
