@@ -1,6 +1,8 @@
 """The ASGI application gives the same answers as the connections."""
 
 import asyncio
+import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +10,16 @@ import httpx
 import pytest
 
 from modelserver.core import Core
+from modelserver.errors import MalformedRequest
 from modelserver.execution.batcher import Batcher, Limits
 from modelserver.execution.choice import Mode
 from modelserver.execution.execution import Execution
 from modelserver.server.app import App
-from modelserver.server.asgi import AsgiApp
+from modelserver.server.asgi import AsgiApp, head_of
 from modelserver.session import load
 from modelserver.settings import ServeSettings
 from modelserver.threads import Cpus
-from tests.runtime.processes import infer_body
+from tests.runtime.processes import infer_body, running
 
 
 def app(linear_model: Path, inline: bool, **settings: Any) -> App:
@@ -107,3 +110,75 @@ def test_bodies_and_requests_in_flight_are_bounded(linear_model: Path, inline: b
     asyncio.run(crowd())
     assert set(statuses) == {200, 503} and len(statuses) == 8
     assert (served.held, served.in_flight) == (0, 0)
+
+
+def test_what_is_asked_without_the_model_is_answered_alike(linear_model: Path) -> None:
+    one = app(linear_model, True, max_header_bytes=300)
+    path = "/v2/repository/index"
+    index, wrong, large = ask(
+        one, ("POST", path, b'{"ready": true}'), ("POST", path, b"[]"), ("GET", f"/{'a' * 300}", b"")
+    )
+    assert index.json() == [{"name": "tiny", "version": "", "state": "READY"}]
+    assert (wrong.status_code, large.status_code) == (400, 431)
+
+
+def test_ids_come_back_and_the_access_log_is_written(linear_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("POST", "/v2/models/tiny/infer?key=secret", infer_body([1, 2, 3, 4]))
+    assert ask(app(linear_model, True), asked, **{"x-request-id": "a-1"})[0].headers["x-request-id"] == "a-1"
+    [answer] = ask(app(linear_model, True, access_log_sample=1.0), asked)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v2/models/tiny/infer", 200)
+    assert line["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/v2/models/größe", b"/v2/models/gr%C3%B6%C3%9Fe?a=b"),
+        ("/v1/models/tiny:predict", b"/v1/models/tiny:predict?a=b"),
+    ],
+)
+def test_a_head_is_written_down(path: str, target: bytes) -> None:
+    headers = [(b"x-a", b"1"), (b"connection", b"close"), (b"content-length", b"5"), (b"host", b"t")]
+    scope = {"method": "POST", "path": path, "query_string": b"a=b", "headers": headers}
+    assert head_of(scope) == b"POST " + target + b" HTTP/1.1\r\nx-a: 1\r\nhost: t\r\n\r\n"
+    with pytest.raises(MalformedRequest, match="line break"):
+        head_of({**scope, "headers": [(b"x-a", b"1\r\nx-model: candidate")]})
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_share_goes_to_the_candidate_and_copies_do(linear_model: Path, tmp_path: Path, inline: bool) -> None:
+    asked = ("POST", "/v2/models/tiny/infer", infer_body([1, 2, 3, 4]))
+    with running(linear_model, MODELSERVER_REVISION="def", MODELSERVER_TRAFFIC_DIR=str(tmp_path)) as candidate:
+        to = {"revision": "def", "http": f"http://127.0.0.1:{candidate.port}"}
+        document = {"generation": 4, "stable": "abc", "candidate": to, "weight": 25, "shadow": {"percent": 100}}
+        (tmp_path / "traffic.json").write_text(json.dumps(document))
+        one = app(linear_model, inline, traffic_dir=tmp_path)
+        *answers, state = ask(one, *[asked] * 200, ("GET", "/modelway/state", b""))
+        assert Counter(answer.headers["x-modelway-revision"] for answer in answers) == {"abc": 150, "def": 50}
+        assert {answer.headers.get_list("content-length")[0] for answer in answers} == {str(len(answers[0].content))}
+        told = state.json()
+        assert (told["generation"], told["own"]["requests"], told["forwarded"]["requests"]) == (4, 150, 50)
+        assert told["shadow"]["sent"] > 0
+        candidate.process.kill()
+        candidate.process.wait()
+        answers = ask(app(linear_model, inline, traffic_dir=tmp_path), *[asked] * 20)
+    assert {(answer.status_code, answer.headers["x-modelway-revision"]) for answer in answers} == {(200, "abc")}
+
+
+def test_the_lifespan(linear_model: Path) -> None:
+    async def live() -> list[str]:
+        served, sent = AsgiApp(app(linear_model, True)), []
+        messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        await served({"type": "lifespan"}, receive, send)
+        assert served.app.draining
+        return sent
+
+    assert asyncio.run(live()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
