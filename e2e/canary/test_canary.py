@@ -32,7 +32,7 @@ CANARY: dict[str, Any] = {
     "analysis": {"interval": "1s", "checks": CHECKS},
     "progressDeadline": "90s",
 }
-NAMES = ("erroring", "slow", "perturbed", "rounded", "wide")
+NAMES = ("erroring", "slow", "perturbed", "rounded", "wide", "leaning")
 
 
 def canary(version: str, **rollout: Any) -> dict[str, Any]:

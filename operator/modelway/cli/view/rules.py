@@ -59,7 +59,7 @@ def _between_0_and_1(self: Mapping[str, Any]) -> bool:
     """A limit on a share that some share may break, and some other one keep."""
     if not str(self.get("metric", "")).startswith(SHARES):
         return True
-    return 0 <= self.get("max", 0) < 1 and 0 < self.get("min", 1) <= 1
+    return bool(0 <= self.get("max", 0) < 1 and 0 < self.get("min", 1) <= 1)
 
 
 _RATIOS: Final = frozenset({"errorRate", "rejectedRate", "latencyP50", "latencyP95", "latencyP99"})
