@@ -17,8 +17,12 @@ What the operator may do in each namespace that it looks after. It sees by list 
   resources: [deployments, controllerrevisions]
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [services, configmaps]
+  resources: [services]
   verbs: [list, watch, create, patch, delete]
+# Traffic documents, which go with their ModelDeployment and are never deleted by the operator; and golden requests.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, watch, create, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [list, watch, create, patch, delete]
