@@ -190,6 +190,12 @@ def test_plan_of_a_new_one_names_its_first_children(modelway: Command, tmp_path:
     assert {line["kind"] for line in one["writes"]} >= {"ControllerRevision", "ConfigMap", "Service", "Deployment"}
 
 
+def test_plan_names_the_routes_of_a_gateway(modelway: Command, tmp_path: Path) -> None:
+    behind = canary(ONE) | {"traffic": {"gateway": {"parentRefs": [{"name": "public"}]}}}
+    (one,) = json.loads(modelway("plan", "-o", "json", "-f", manifest(tmp_path, behind, "faces")).output)
+    assert [line["kind"] for line in one["writes"]][-1] == "HTTPRoute"
+
+
 def test_plan_of_what_the_api_server_refuses_is_an_error(modelway: Command, tmp_path: Path) -> None:
     told = modelway("plan", "-f", manifest(tmp_path, {"model": {"uri": "ftp://a/b"}}))
     assert told.exit_code == 1

@@ -10,7 +10,7 @@ import aiohttp
 
 from modelway.cli.seen import Document, Seen
 from modelway.cluster.client import JSON, Api, ApiServer, OutcomeUnknown, Response, Unreachable
-from modelway.cluster.kinds import EVENT, MODEL_DEPLOYMENT, WATCHED, ApiKind
+from modelway.cluster.kinds import EVENT, MODEL_DEPLOYMENT, ROUTES, WATCHED, ApiKind
 from modelway.manifests import names
 
 WITHIN: Final = 15.0  # seconds for one request: a person waits, no lease depends on it
@@ -67,6 +67,16 @@ async def every(api: Api, kind: ApiKind, namespace: str | None, query: Mapping[s
         more = str((told.get("metadata") or {}).get("continue") or "")
         if not more:
             return found
+
+
+async def routes(api: Api, namespace: str, name: str) -> dict[str, list[Any] | None]:
+    """Its routes of the Gateway API by kind; None for a kind that the cluster does not serve, or not to this person."""
+    found: dict[str, list[Any] | None] = {}
+    for kind in ROUTES:
+        probe = await send(api, "GET", kind.path(namespace), {"limit": "1"})
+        selector = {"labelSelector": f"{names.DEPLOYMENT}={name}"}
+        found[kind.kind] = await every(api, kind, namespace, selector) if probe.status == 200 else None
+    return found
 
 
 async def see(api: Api, namespace: str, name: str) -> Seen:

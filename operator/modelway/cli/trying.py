@@ -14,11 +14,11 @@ from typing import Any, Final
 import orjson
 
 from modelway.cli.acting import FIELD_MANAGER
-from modelway.cli.reading import CHILDREN, every, resource, send, succeeded
+from modelway.cli.reading import CHILDREN, every, resource, routes, send, succeeded
 from modelway.cli.view.planned import Planned, planned
 from modelway.cli.view.returning import gitops
 from modelway.cluster.client import APPLY, MERGE, Api, Response
-from modelway.cluster.kinds import BY_KIND, MODEL_DEPLOYMENT, SELECTOR
+from modelway.cluster.kinds import BY_KIND, MODEL_DEPLOYMENT, NOT_SERVED, SELECTOR
 from modelway.cluster.observe import observe
 from modelway.cluster.store import Store
 from modelway.manifests import names
@@ -92,15 +92,21 @@ async def _world(
     image = await _runtime_image(api, namespace, before)
     guessed = "the image that the operator serves with is not known, so names are guesses."
     warnings: tuple[str, ...] = () if image else (guessed,)
+    attached = await routes(api, namespace, name)
+    unavailable = {kind: NOT_SERVED for kind, found in attached.items() if found is None}
     if before is None:
         created = datetime.fromisoformat(meta["creationTimestamp"])
         fresh = Resource(namespace, name, str(meta.get("uid", "")), 1, created, False, spec, {})
-        return World(fresh, runtime_image=image or UNKNOWN_IMAGE), warnings
+        return World(fresh, runtime_image=image or UNKNOWN_IMAGE, unavailable=unavailable), warnings
     store, key = Store(), (namespace, name)
     store.see(MODEL_DEPLOYMENT.kind, None, before)
     for kind in CHILDREN:
         for obj in await every(api, kind, namespace, {"labelSelector": f"{names.DEPLOYMENT}={name}"}):
             store.see(kind.kind, None, obj)
+    for of_routes, found in attached.items():
+        for obj in found or ():
+            store.see(of_routes, None, obj)
+    store.unavailable.update(unavailable)
     world = observe(store, key, image or UNKNOWN_IMAGE, Measured())
     assert world is not None  # it was put there above
     if (before.get("status") or {}).get("observedGeneration") != before["metadata"].get("generation"):

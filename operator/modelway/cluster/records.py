@@ -22,7 +22,6 @@ Key = tuple[str, str]
 """A ModelDeployment's namespace and name."""
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_ROUTES: Final = frozenset(kind.kind for kind in ROUTES)
 _NOT_BODY: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
@@ -72,7 +71,7 @@ def _pack_child(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
         meta.get("labels"),
         meta.get("annotations"),
         {key: value for key, value in obj.items() if key not in _NOT_BODY},
-        (_route_status if obj.get("kind") in _ROUTES else _child_status)(obj.get("status") or {}),
+        _child_status(obj.get("status") or {}),
         _replicas_owners(meta),
     ]
 
@@ -86,10 +85,11 @@ def _child_status(status: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _route_status(status: Mapping[str, Any]) -> dict[str, Any]:
-    """What gateways say of a route, without the times and without who says it."""
+def _pack_route(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
+    """What gateways say of a route is kept without the times and without who says it."""
+    *fields, _, replicas_owners = _pack_child(obj, meta)
     kept = ("type", "status", "reason", "message", "observedGeneration")
-    return {
+    said = {
         "parents": [
             {
                 "parentRef": each.get("parentRef"),
@@ -97,9 +97,10 @@ def _route_status(status: Mapping[str, Any]) -> dict[str, Any]:
                     {name: said[name] for name in kept if name in said} for said in each.get("conditions") or ()
                 ],
             }
-            for each in status.get("parents") or ()
+            for each in (obj.get("status") or {}).get("parents") or ()
         ]
     }
+    return [*fields, said, replicas_owners]
 
 
 def _replicas_owners(meta: Mapping[str, Any]) -> list[str]:
@@ -152,7 +153,11 @@ def _pack_container(status: Mapping[str, Any], init: bool) -> list[Any]:
     ]
 
 
-_PACK: Final = {MODEL_DEPLOYMENT.kind: _pack_resource, POD.kind: _pack_pod}
+_PACK: Final = {
+    MODEL_DEPLOYMENT.kind: _pack_resource,
+    POD.kind: _pack_pod,
+    **{kind.kind: _pack_route for kind in ROUTES},
+}
 
 
 def unpack_resource(key: Key, record: Record) -> Resource:

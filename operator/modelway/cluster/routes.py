@@ -93,7 +93,7 @@ class RouteWatch:
                     return None
                 for obj in page.get("items") or ():
                     alive.add(obj["metadata"]["uid"])
-                    self._inbox(kind.kind, "ADDED", {"kind": kind.kind, "apiVersion": kind.api_version, **obj})
+                    self._inbox(kind.kind, "ADDED", obj)
                 token = page["metadata"].get("continue", "")
                 if not token:
                     versions[namespace] = page["metadata"]["resourceVersion"]
