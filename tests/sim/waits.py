@@ -175,7 +175,7 @@ WAITS: Final[dict[str, Wait]] = {
         "Progressing", "Unschedulable", lambda: fated(Fate.UNSCHEDULABLE, LONG)
     ),
     "the signatures are asked for": Wait("Progressing", "RevisionProgressing", mute),
-    "the golden requests are in doubt": Wait("Progressing", "RevisionProgressing", doubtful, learns_anew=True),
+    "the golden requests are in doubt": Wait("Progressing", "GateNotPassed", doubtful, learns_anew=True),
     "a share is to be confirmed": Wait("Progressing", "RevisionProgressing", unconfirmed),
     "a share lacks pods": Wait("Progressing", "Unschedulable", short_of_pods),
     "a pause lasts": Wait(
