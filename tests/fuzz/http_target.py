@@ -3,6 +3,7 @@
 from functools import cache
 from random import Random
 
+from modelserver.execution.choice import Mode
 from modelserver.server.app import App
 from modelserver.server.deadlines import sweep
 from tests.fuzz import answers, served
@@ -25,7 +26,7 @@ def run(data: bytes) -> None:
     with served.failures_raised():
         whole = exchange(wire, [len(wire)], 0)
         pieces = exchange(wire, _sizes(cuts, len(wire)), events)
-    if not events & 3:
+    if not events & 35:
         assert _statuses(whole) == _statuses(pieces), "other answers, because the network cut the bytes elsewhere"
 
 
@@ -38,8 +39,11 @@ def _sizes(cuts: Random, length: int) -> list[int]:
 
 
 def exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
+    """`events`, by bits: 1 writing is blocked now and then, 2 time passes, 4 the client half-closes, 8 the model runs
+    in a thread, 16 the loop does little between two pieces, 32 the client leaves before the answers."""
     loop = served.Loop()
-    at = served.acceptor(_app(), loop)
+    threaded = served.app(models.linear(), mode=Mode.THREAD, loop=loop) if events & 8 else None
+    at = served.acceptor(threaded or _app(), loop)
     connection, transport = served.connected(at)
     position = 0
     for number, size in enumerate(sizes):
@@ -54,15 +58,23 @@ def exchange(wire: bytes, sizes: list[int], events: int) -> bytes:
         if events & 2 and number % 5 == 4:
             loop.now += 4.0
             sweep(at)
-        loop.run()
+        if events & 16:
+            loop.step()
+        else:
+            loop.run()
+            waits = not (connection.write_blocked or connection.busy)
+            assert transport.reading or not (waits and transport.open), "waits for more, and does not read"
         assert len(connection.buffer) <= at.settings.max_header_bytes + at.settings.max_body_bytes + SLACK
+    if not events & 32:
+        loop.run()
     sent = bytes(transport.sent)
     if transport.open and events & 4:
         connection.eof_received()
         loop.run()
     connection.connection_lost(None)
-    loop.run()
     assert at.buffered == 0, f"{at.buffered} bytes are still accounted for after the end"
+    loop.run()
+    assert at.buffered == 0 and at.workers.in_flight == 0
     assert not at.connections
     answers.parse(sent, bodiless=wire.count(b"HEAD "))
     return sent
@@ -73,4 +85,5 @@ def _statuses(sent: bytes) -> list[bytes]:
     return [line[9:10] for line in sent.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
 
 
-SEEDS = [bytes((number, number % 8)) + request for number, request in enumerate(REQUESTS)]
+EVENTS = (0, 1, 6, 8, 24, 56, 59)
+SEEDS = [bytes((number, events)) + request for number, request in enumerate(REQUESTS) for events in EVENTS]

@@ -45,6 +45,7 @@ REQUESTS = [
     b"HEAD /v2 HTTP/1.1\r\nHost: t\r\n\r\nGET /metrics HTTP/1.0\r\n\r\n",
     b"GET http://t/v2/models/tiny HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
     post(INFER, V2, "Expect: 100-continue", "Connection: Upgrade", "Upgrade: h2c"),
+    b"GET /v2 HTTP/1.1\r\nHost: t\r\n\r\n" * 20 + post(INFER, V2),  # more than one turn's
     b"\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
 ]

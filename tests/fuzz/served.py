@@ -5,15 +5,17 @@ import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from modelserver.core import Core
-from modelserver.execution.batcher import Batcher, Limits
+from modelserver.execution.batcher import Batcher, Done, Limits
 from modelserver.execution.choice import Mode
 from modelserver.execution.execution import Execution
+from modelserver.inference import Inference
 from modelserver.server.acceptor import Acceptor
 from modelserver.server.app import App
 from modelserver.server.connection import Connection
@@ -42,6 +44,23 @@ class Loop:
 
     call_soon_threadsafe = call_soon
 
+    def run_in_executor(self, pool: object, work: Callable[[], Any]) -> Future[Any]:
+        """As any other call, some time later, and in this thread."""
+        future: Future[Any] = Future()
+
+        def worked() -> None:
+            if future.set_running_or_notify_cancel():
+                future.set_result(work())
+
+        self.call_soon(worked)
+        return future
+
+    def step(self) -> None:
+        """The first call that is queued."""
+        if self.calls:
+            call, arguments = self.calls.popleft()
+            call(*arguments)
+
     def run(self, most: int = 100_000) -> None:
         """Everything that is queued, what it queues included; `most` bounds a loop that never ends."""
         for _ in range(most):
@@ -50,6 +69,27 @@ class Loop:
             call, arguments = self.calls.popleft()
             call(*arguments)
         raise AssertionError(f"The loop is not done after {most} calls.")
+
+
+class LaterBatcher(Batcher):
+    """Runs in the loop, one request a call, where a thread would at some time between others."""
+
+    def __init__(self, ready: Session, loop: Loop) -> None:
+        super().__init__(ready.run, Limits(max_rows=1, threads=1, max_waiting=4, max_waiting_bytes=100_000))
+        self._loop = loop
+
+    def submit(self, inference: Inference, deadline: float | None, done: Done) -> Callable[[], object]:
+        waiting = [True]
+
+        def ran() -> None:
+            if waiting.pop():
+                done(self._alone(inference))
+
+        def cancel() -> None:
+            waiting[:] = [False]
+
+        self._loop.call_soon(ran)
+        return cancel
 
 
 class Transport:
@@ -101,10 +141,11 @@ def session(content: bytes) -> Session:
         return load(path, Cpus(1.0, 1), None)
 
 
-def app(content: bytes, settings: ServeSettings = SETTINGS, mode: Mode = Mode.INLINE) -> App:
-    """One that serves the model of these ONNX bytes as 'tiny'."""
+def app(content: bytes, settings: ServeSettings = SETTINGS, mode: Mode = Mode.INLINE, loop: Loop | None = None) -> App:
+    """One that serves the model of these ONNX bytes as 'tiny'; where a `loop` is given, it has the model's thread."""
     made, ready = App(settings, "tiny"), session(content)
-    batcher = Batcher(ready.run, Limits(max_rows=1, threads=1, max_waiting=4, max_waiting_bytes=100_000))
+    limits = Limits(max_rows=1, threads=1, max_waiting=4, max_waiting_bytes=100_000)
+    batcher = Batcher(ready.run, limits) if loop is None else LaterBatcher(ready, loop)
     made.serve(Core("tiny", "7", ready), Execution(ready, mode, batcher))
     return made
 

@@ -24,7 +24,7 @@ def test_the_seeds(name: str) -> None:
 
 def test_the_seeds_are_what_clients_send() -> None:
     """Else all that follows would only knock at a closed door."""
-    answered = [http_target.exchange(seed[2:], [len(seed)], 0)[:15] for seed in http_target.SEEDS]
+    answered = [http_target.exchange(request, [len(request)], 0)[:15] for request in REQUESTS]
     assert answered.count(b"HTTP/1.1 200 OK") == len(answered) - 2
 
 
