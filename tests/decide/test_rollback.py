@@ -130,6 +130,11 @@ def test_a_new_resource_with_a_rollback_brings_nothing_up_and_says_why() -> None
     assert not cluster.children
     assert cluster.condition("Stalled")["reason"] == "RevisionNotFound"
     assert "digits has no revision 3: the history is empty." in cluster.condition("Stalled")["message"]
+    assert message(cluster) == cluster.condition("Stalled")["message"]
+    cluster.act("promote", cluster.resource.status["rollout"]["target"].rpartition("-")[2])
+    cluster.settle()
+    told = cluster.resource.status["rollout"]["lastAction"]
+    assert (told["result"], told["message"]) == ("Ignored", message(cluster))
     cluster.change(spec_of(ONE))
     cluster.settle()
     assert cluster.resource.status["phase"] == "Ready"

@@ -21,10 +21,9 @@ from .gates import gate
 from .gateway import SPREAD
 from .measuring import measure
 from .retire import forgotten, leaving, left_over, outgoing, parting, retired, settled_at
-from .rollback import NOT_FOUND
 from .rollout import TIMED, Stage, deadline_at, stage
 from .situation import Situation, gather
-from .status import invalid, status
+from .status import invalid, lost, status
 from .traffic import PATIENCE, touches
 
 REFUSAL_RETRY = (
@@ -48,8 +47,7 @@ def decide(world: World, now: datetime) -> Plan:
 def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     situation = gather(world, spec, now)
     if situation.asked.lost and situation.stable is None:
-        told = invalid(world.resource, situation.asked.lost, now, NOT_FOUND)
-        return Plan(status=told, why=(situation.asked.lost,))
+        return Plan(status=lost(situation), why=(situation.asked.lost,))
     found = _taken(stage(situation), world)
     trouble = diagnosis.trouble(situation, situation.target)
     given_up = failure(situation, trouble) if found is Stage.GIVING_UP else None

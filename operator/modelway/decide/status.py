@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from .conditions import Condition, stamped, state
 from .desired import Aim
 from .diagnosis import Trouble
 from .progress import progress
+from .rollback import NOT_FOUND
 from .rollout import TIMED, Stage, deadline_at
 from .situation import Situation
 from .steps import FULL
@@ -46,6 +48,20 @@ def invalid(resource: Resource, message: str, now: datetime, reason: str = "Inva
     if before.get("rollout"):
         after["rollout"] = {**before["rollout"], "message": message}
     return None if after == before else after
+
+
+def lost(situation: Situation) -> dict[str, Any] | None:
+    """The status while the history can't give what spec.rollback names, and nothing serves that could be looked after:
+    nobody brings anything up, and a verb is answered."""
+    resource, message = situation.resource, situation.asked.lost
+    before: dict[str, Any] = resource.status.get("rollout") or {}
+    ignored = replace(situation.obeyed, done=False, message=message)
+    rollout = {"target": names.revision(resource.name, situation.asked.own), **before, "message": message}
+    if action := ignored.acknowledged(before.get("lastAction"), situation.now):
+        rollout["lastAction"] = action
+    after = invalid(resource, message, situation.now, NOT_FOUND) or dict(resource.status)
+    after["rollout"] = rollout
+    return None if after == resource.status else after
 
 
 def status(
