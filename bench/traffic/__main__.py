@@ -2,11 +2,13 @@
 
 One kept-alive client asks the stable server, one request at a time; the phases take turns, so that what the machine
 does in the meantime meets them all. Latencies are the client's; CPU per request is both servers' together, from /proc.
-The last lines are the shares that were measured, and how soon both servers used a new document.
+Then the shares that were measured, as a table in Markdown (`--shares`: nothing else; the exit code tells whether all
+are within a point), and how soon both servers used a new document.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.runtime.figures import cpu_seconds, tree
-from bench.traffic.callers import Grpc, Rest
-from bench.traffic.pair import CANDIDATE, Pair, pair
+from bench.traffic import shares
+from bench.traffic.callers import Caller, Grpc, Rest
+from bench.traffic.pair import Pair, pair
 
 ROOT = Path(__file__).parents[2]
 MODEL, NAME, PIXELS = ROOT / "examples/digits/1/model.onnx", "digits", 64
-WEIGHTS = (0, 1, 5, 25, 50, 100)
-SHARE_REQUESTS = 2000
 
 # What is in the document; the first is what the others are compared with.
 PHASES: dict[str, dict[str, Any]] = {
@@ -75,33 +76,35 @@ def table(title: str, found: dict[str, Measured]) -> list[str]:
     return lines
 
 
-def shares(both: Pair, ask: Callable[[], str]) -> str:
-    """Asked and measured."""
-    told = []
-    for weight in WEIGHTS:
-        both.apply(weight=weight)
-        got = sum(ask() == CANDIDATE for _ in range(SHARE_REQUESTS))
-        told.append(f"{weight}% → {100 * got / SHARE_REQUESTS:g}%")
-    return ", ".join(told)
+def costs(both: Pair, callers: dict[str, Callable[[], Caller]], rounds: int, seconds: float) -> None:
+    for name, connect in callers.items():
+        one = connect()
+        print("\n".join(table(f"{name}, digits", measure(both, one.ask, rounds, seconds))) + "\n", flush=True)
+        one.close()
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.traffic", description="What splitting costs.")
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all phases (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="one phase in one round (%(default)s)")
+    parser.add_argument("--shares", action="store_true", help="measure the shares only")
     told = parser.parse_args()
     image = {"name": "x", "shape": [1, PIXELS], "datatype": "FP32", "data": [0.5] * PIXELS}
     body = json.dumps({"inputs": [image]}).encode()
     with tempfile.TemporaryDirectory(prefix="modelway-bench-") as folder, pair(MODEL, NAME, Path(folder)) as both:
-        rest, calls = Rest(both.stable.http, NAME, body), Grpc(both.stable.grpc, NAME, PIXELS)
-        callers: dict[str, Callable[[], str]] = {"REST, digits": rest.ask, "gRPC, digits": calls.ask}
-        for title, ask in callers.items():
-            print("\n".join(table(title, measure(both, ask, told.rounds, told.seconds))) + "\n", flush=True)
-        for title, ask in callers.items():
-            print(f"{title}, {SHARE_REQUESTS} requests each: {shares(both, ask)}", flush=True)
+        callers: dict[str, Callable[[], Caller]] = {
+            "REST": lambda: Rest(both.stable.http, NAME, body),
+            "gRPC": lambda: Grpc(both.stable.grpc, NAME, PIXELS),
+        }
+        if not told.shares:
+            costs(both, callers, told.rounds, told.seconds)
+        found = shares.measure(both, callers)
+        print(f"Answered by the candidate, of {shares.REQUESTS} requests each:\n")
+        print("\n".join(shares.table(found)) + "\n")
         taken = sorted(both.taken)
         print(f"documents in use by both after {taken[len(taken) // 2]:.2f} s (median), {taken[-1]:.2f} s (longest)")
+    return 0 if all(one.right for one in found) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

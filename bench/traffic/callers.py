@@ -1,10 +1,20 @@
 """Clients that ask for one prediction after the other and tell whose answer it was. None ever retries."""
 
 import socket
+from typing import Protocol
 
 import grpc
 
 from modelserver.protocol.messages import InferRequest, InferResponse
+
+
+class Caller(Protocol):
+    """One connection."""
+
+    def ask(self) -> str:
+        """The revision that answered."""
+
+    def close(self) -> None: ...
 
 
 class Rest:
@@ -29,6 +39,9 @@ class Rest:
             raise ConnectionError(f"Not a prediction: {got[:300]!r}")
         return lines[b"x-modelway-revision"].decode()
 
+    def close(self) -> None:
+        self._socket.close()
+
     def _more(self) -> bytes:
         more = self._socket.recv(262_144)
         if not more:
@@ -40,8 +53,11 @@ class Grpc:
     """One channel."""
 
     def __init__(self, port: int, name: str, numbers: int) -> None:
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self._send = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer", None, InferResponse.FromString)
+        # Or all channels of one address would share a connection.
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)])
+        self._send = self._channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelInfer", None, InferResponse.FromString
+        )
         asked = InferRequest(model_name=name)
         asked.inputs.add(name="x", datatype="FP32", shape=(1, numbers))
         asked.raw_input_contents.append(bytes(4 * numbers))
@@ -51,3 +67,6 @@ class Grpc:
         """The revision. Raises grpc.RpcError."""
         _, call = self._send.with_call(self._request, timeout=30)
         return str(dict(call.trailing_metadata())["x-modelway-revision"])
+
+    def close(self) -> None:
+        self._channel.close()
