@@ -6,15 +6,17 @@ import argparse
 import multiprocessing
 import sys
 import time
+from functools import partial
 
 from tests.sim.play import Played, play, silence
+from tests.sim.returning import Returning
 from tests.sim.story import Story
 
 PORTION = 50  # seeds that a process takes at a time
 
 
-def _portion(seeds: range) -> Played:
-    return play(seeds)
+def _portion(kind: type[Story], seeds: range) -> Played:
+    return play(seeds, kind=kind)
 
 
 def main() -> int:
@@ -25,14 +27,16 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--findings", type=int, default=20, help="ends after so many violations")
     parser.add_argument("--every", type=int, default=5000, help="tells how far it is after so many")
+    parser.add_argument("--rollbacks", action="store_true", help="users also go back to revisions by number")
     options = parser.parse_args()
+    kind = Returning if options.rollbacks else Story
     seeds = range(options.seed, options.seed + options.schedules)
     if options.schedules == 1:
-        return _one(options.seed)
+        return _one(kind(options.seed))
     begun, all_of_them = time.monotonic(), Played()
     portions = [seeds[at : at + PORTION] for at in range(0, len(seeds), PORTION)]
     with multiprocessing.Pool(options.processes) as pool:
-        for played in pool.imap_unordered(_portion, portions):
+        for played in pool.imap_unordered(partial(_portion, kind), portions):
             all_of_them.add(played)
             all_of_them.seconds = time.monotonic() - begun
             for finding in played.findings:
@@ -45,9 +49,8 @@ def main() -> int:
     return 1 if all_of_them.findings else 0
 
 
-def _one(seed: int) -> int:
+def _one(story: Story) -> int:
     """One story, told whether it goes wrong or not."""
-    story = Story(seed)
     with silence():
         try:
             story.run()

@@ -23,6 +23,7 @@ class Finding:
     seed: int
     what: str
     lines: tuple[str, ...]
+    option: str = ""
 
     @property
     def rule(self) -> str:
@@ -35,7 +36,7 @@ class Finding:
             [
                 f"story {self.seed}: {self.what}",
                 *self.lines,
-                f"replay: python -m tests.sim --schedules 1 --seed {self.seed}",
+                f"replay: python -m tests.sim --schedules 1 --seed {self.seed}{self.option}",
             ]
         )
 
@@ -89,12 +90,12 @@ def silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20) -> Played:
+def play(seeds: Iterable[int], decide: Any = None, at_most: int = 20, kind: type[Story] = Story) -> Played:
     """Plays the stories of these seeds; ends after so many findings."""
     played, begun, cpu = Played(), time.monotonic(), time.process_time()
     with silence():
         for seed in seeds:
-            story = Story(seed)
+            story = kind(seed)
             if finding := _played(story, decide):
                 played.findings.append(finding)
             world = story.world
@@ -114,10 +115,10 @@ def _played(story: Story, decide: Any) -> Finding | None:
     try:
         story.run(decide)
     except Violated as violated:
-        return Finding(story.seed, str(violated), tuple(story.lines))
+        return Finding(story.seed, str(violated), tuple(story.lines), story.option)
     except Exception as error:  # a bug is a finding like any other
         what = f"{type(error).__name__}: {error}\n{traceback.format_exc(limit=-4)}"
-        return Finding(story.seed, what, tuple(story.lines))
+        return Finding(story.seed, what, tuple(story.lines), story.option)
     return None
 
 

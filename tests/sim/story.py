@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.sim import specs
 from tests.sim.controllers import Fate
@@ -25,6 +25,8 @@ class Story:
     seed: int
     lines: list[str] = field(default_factory=list)
     serial: int = 0
+
+    option: ClassVar[str] = ""  # of the command that plays it
 
     def __post_init__(self) -> None:
         self.chance = Random(f"story {self.seed}")

@@ -9,6 +9,7 @@ from modelway.decide.plan import decide
 from modelway.world import Plan
 from modelway.world import World as Seen
 from tests.sim.play import play
+from tests.sim.returning import Returning
 from tests.sim.story import Story
 
 PORTION = 20
@@ -17,6 +18,12 @@ PORTION = 20
 @pytest.mark.parametrize("first", range(0, 200, PORTION))
 def test_no_story_breaks_an_invariant(first: int) -> None:
     played = play(range(first, first + PORTION))
+    assert not played.findings, "\n\n".join(finding.told() for finding in played.findings)
+
+
+@pytest.mark.parametrize("first", range(0, 100, PORTION))
+def test_no_story_with_rollbacks_breaks_one(first: int) -> None:
+    played = play(range(first, first + PORTION), kind=Returning)
     assert not played.findings, "\n\n".join(finding.told() for finding in played.findings)
 
 

@@ -54,9 +54,17 @@ class View:
 
     @cached_property
     def target(self) -> str:
-        """The hash of the revision that the spec asks for."""
+        """The hash of the revision that the spec asks for: its model's, or that of the number to which it goes back; of
+        one that the history does not have, what serves."""
         found = asked_for(self.seen.resource.spec)
-        return found[1] if found else ""
+        if found is None or found[0].rollback is None:
+            return found[1] if found else ""
+        number = found[0].rollback.to_revision
+        records = [c for c in self.seen.children if c.kind is Kind.CONTROLLER_REVISION and not c.deleting]
+        now = [r for r in records if r.body["revision"] == number]
+        before = [r for r in records if str(number) in r.annotations.get(names.FORMER, "").split(",")]
+        serving = [r for r in records if names.PROMOTED_AT in r.annotations and _hash(r) == self.front]
+        return next((_hash(record) for record in (*now, *before, *serving)), found[1])
 
     @cached_property
     def children(self) -> dict[tuple[Kind, str], Child]:
@@ -140,6 +148,10 @@ class View:
             return scaling.replicas
         asked = int(serving.body["spec"].get("replicas") or 1) if serving else 0
         return min(max(scaling.lowest, asked), scaling.highest)
+
+
+def _hash(record: Child) -> str:
+    return record.labels[names.REVISION]
 
 
 def _named(write: Apply) -> str:
