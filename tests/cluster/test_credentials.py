@@ -72,6 +72,26 @@ def test_a_missing_kubeconfig_is_said(tmp_path: Path) -> None:
         find({"KUBECONFIG": str(tmp_path / "nowhere")})
 
 
+BROKEN = {
+    "no YAML": ("{nonsense", "is no YAML"),
+    "no mapping": ("- a\n", "is no kubeconfig"),
+    "a context without a cluster": (
+        "current-context: a\ncontexts: [{name: a, context: {user: a}}]\n",
+        "'cluster' is missing. `kubectl config view` shows",
+    ),
+    "an entry that is text": ("current-context: a\ncontexts: [a]\n", "can't be used"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_kubeconfig_that_can_not_be_used_is_said(case: str, tmp_path: Path) -> None:
+    text, words = BROKEN[case]
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(NoCredentials) as told:
+        find({"KUBECONFIG": str(tmp_path / "config")})
+    assert words in str(told.value)
+
+
 def test_a_context_that_is_not_there_is_said(tmp_path: Path) -> None:
     environ = kubeconfig(tmp_path, {})
     path = Path(environ["KUBECONFIG"])

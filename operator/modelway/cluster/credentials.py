@@ -41,7 +41,13 @@ def find(environ: Mapping[str, str], context: str = "", kubeconfig: str = "") ->
     """The pod's service account if there is one and nothing else is named, else a context of the kubeconfig."""
     if not kubeconfig and not context and "KUBECONFIG" not in environ and "KUBERNETES_SERVICE_HOST" in environ:
         return in_cluster(environ)
-    return from_config(kubeconfig_of(environ, kubeconfig), context)
+    try:
+        return from_config(kubeconfig_of(environ, kubeconfig), context)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise NoCredentials(
+            f"the kubeconfig can't be used: {what}. `kubectl config view` shows what it holds."
+        ) from error
 
 
 def in_cluster(environ: Mapping[str, str]) -> Credentials:
@@ -63,13 +69,24 @@ def kubeconfig_of(environ: Mapping[str, str], named: str = "") -> dict[str, Any]
         raise NoCredentials(f"no cluster: not in a pod, and {asked} is no file. Set KUBECONFIG to a kubeconfig file.")
     merged: dict[str, Any] = {"current-context": "", "contexts": [], "clusters": [], "users": []}
     for path in found:
-        config = yaml.safe_load(path.read_text()) or {}
+        config = _read(path)
         merged["current-context"] = merged["current-context"] or config.get("current-context", "")
         merged["contexts"] += config.get("contexts") or ()
         for section, kind in (("clusters", "cluster"), ("users", "user")):
             for entry in config.get(section) or ():
                 merged[section].append({"name": entry["name"], kind: _absolute(entry.get(kind) or {}, path.parent)})
     return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise NoCredentials(f"{path} is no YAML: {told}. Set KUBECONFIG to a kubeconfig file.") from error
+    if not isinstance(config, dict):
+        raise NoCredentials(f"{path} is no kubeconfig: it holds no mapping. Set KUBECONFIG to a kubeconfig file.")
+    return config
 
 
 def context_of(config: Mapping[str, Any], context: str = "") -> dict[str, Any]:
