@@ -10,9 +10,13 @@ from typing import Any
 import orjson
 import pytest
 
+from modelway import metrics
 from modelway.cluster.client import JSON, REQUEST_SECONDS, OutcomeUnknown, Response
 from modelway.cluster.installation import NEVER, Installation, looks_after, read
 from modelway.cluster.neighbours import FRESH_SECONDS, Neighbours
+from modelway.cluster.records import Key
+from modelway.deferring import Deferring
+from modelway.reconcile import Look
 from tests.cluster.http_api import HttpApi
 from tests.cluster.test_process import MODEL_DEPLOYMENT, operator, ready, until
 
@@ -133,5 +137,42 @@ def test_the_younger_installation_stands_by(tmp_path: Path) -> None:
             api.installations = api.installations[:1]
             async with operator(api, tmp_path, "alone"):
                 await until(lambda: ready(api))
+
+    asyncio.run(story())
+
+
+class Looker:
+    """A reconciler that notes what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def reconcile(self, key: Key) -> Look:
+        self.told.append(f"looks at {key[1]}")
+        return Look()
+
+    def leave(self, key: Key) -> None:
+        self.told.append(f"leaves {key[1]}")
+
+
+class Neighbour:
+    """Somebody who goes first everywhere, for as long as it is there."""
+
+    there = True
+
+    async def goes_first(self, namespace: str) -> Installation | None:
+        return installation("other", ONE) if self.there else None
+
+
+def test_what_is_another_s_is_left_until_that_one_is_gone() -> None:
+    async def story() -> None:
+        looker, neighbour = Looker(), Neighbour()
+        deferring = Deferring(looker, neighbour)  # type: ignore[arg-type]
+        assert await deferring.reconcile(("ml", "digits")) == Look(again_after=FRESH_SECONDS)
+        assert metrics.REGISTRY.get_sample_value("modelway_left_to_others") == 1
+        neighbour.there = False
+        assert await deferring.reconcile(("ml", "digits")) == Look()
+        assert metrics.REGISTRY.get_sample_value("modelway_left_to_others") == 0
+        assert looker.told == ["leaves digits", "looks at digits"]
 
     asyncio.run(story())
