@@ -42,8 +42,9 @@ def front(world: World, name: str = "digits") -> str:
 
 
 def callers(world: World, view: View, revision: str) -> list[tuple[str, dict[str, Any]]]:
-    """Ready stable pods, known as such to the operator, that send requests or copies to a revision."""
-    known = {pod.uid for pod in view.seen.pods if pod.ready}
+    """Ready stable pods, known as such to the operator, that send requests or copies to a revision. Not those on their
+    way out: they go together, and answer by themselves what the other one does not."""
+    known = {pod.uid for pod in view.seen.pods if pod.ready and not pod.deleting}
     found = []
     for pod in ready_pods(world, front(world)):
         document = world.pods.read.get(pod["metadata"]["uid"], {})
