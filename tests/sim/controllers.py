@@ -35,6 +35,7 @@ class Cluster:
     fates: dict[str, Fate] = field(default_factory=dict)
     loads: dict[str, int] = field(default_factory=dict)
     born: int = 0
+    lost: set[str] = field(default_factory=set)  # uids of pods whose node is gone
 
     def steps(self) -> list[Callable[[], None]]:
         """Everything that could happen next."""
@@ -61,7 +62,7 @@ class Cluster:
 
     def _of_pod(self, pod: dict[str, Any]) -> list[Callable[[], None]]:
         meta = pod["metadata"]
-        if "deletionTimestamp" in meta:
+        if "deletionTimestamp" in meta or meta["uid"] in self.lost:
             return [partial(self.api.delete, "Pod", meta["namespace"], meta["name"])]
         status = self._next(pod)
         return [partial(self.api.report, "Pod", meta["namespace"], meta["name"], status)] if status else []
@@ -115,6 +116,14 @@ class Cluster:
         """Its server does not answer for a while; it becomes ready again by itself."""
         meta, status = pod["metadata"], _at(self.fate(pod), 1, self._moment())
         self.api.report("Pod", meta["namespace"], meta["name"], status)
+
+    def lose(self, pod: dict[str, Any]) -> None:
+        """Its node is gone: it is not ready from now on, does nothing, and is deleted a while later."""
+        meta, status = pod["metadata"], pod["status"]
+        self.lost.add(meta["uid"])
+        kept = [each for each in status.get("conditions") or () if each["type"] != "Ready"]
+        down = {"type": "Ready", "status": "False", "lastTransitionTime": self._moment()}
+        self.api.report("Pod", meta["namespace"], meta["name"], {**status, "conditions": [*kept, down]})
 
     def drain(self, pod: dict[str, Any]) -> None:
         """It is told to go, and gone a while later."""

@@ -61,8 +61,9 @@ def abort_wins(view: View, decide: Decide) -> Objections:
 def front_only_at_promotion(view: View, decide: Decide) -> Objections:
     """4. The front Service's selector changes only at promotion, once per rollout, and only to a ready revision."""
     before, after = view.front, view.front_after
-    if not before or before == after:
-        return
+    known = view.child(Kind.CONTROLLER_REVISION, before) or view.child(Kind.DEPLOYMENT, before)
+    if not before or before == after or not known:
+        return  # without one, or with one that somebody scribbled over, it is repaired
     if after != view.target:
         yield f"the front moves to {after}, but the spec asks for {view.target}"
     ready, least = view.ready(after), max(1, view.spec.scaling.lowest)

@@ -26,8 +26,11 @@ ENOUGH = 6
 
 @lru_cache(1024)
 def parsed(text: str) -> dict[str, Any]:
-    """A traffic document; nobody changes it."""
-    return dict(json.loads(text))
+    """A traffic document; nobody changes it. Empty if somebody scribbled over it."""
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
 
 
 def _shares(document: dict[str, Any]) -> tuple[Any, ...]:

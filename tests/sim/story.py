@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tests.sim import specs
 from tests.sim.controllers import Fate
+from tests.sim.hands import DEEDS
 from tests.sim.invariants import front, ready_pods, watch
 from tests.sim.openings import FATES, NAME, begun
 from tests.sim.outcome import expect_a_good_end
@@ -87,8 +88,18 @@ class Story:
         world.chance, world.relists, world.crash_after = None, False, None
         world.pods.slow.clear()
         world.pods.mute.clear()
+        world.pods.doubtful = False
         self.tell("from here on nothing goes wrong any more")
         world.pods.attended = world.seconds
+        self._rest()
+        if "rollback" in world.resource()["spec"]:
+            self.tell("the user asks for no former revision any more")
+            world.edit(lambda spec: spec.pop("rollback"))
+            self._rest()
+        expect_a_good_end(world)
+
+    def _rest(self) -> None:
+        world = self.world
         world.settle(within=86_400)
         if world.pods.overdue:
             raise Violated(f"touched_again: {world.pods.overdue[0]} was not made to read a share within 100 s")
@@ -96,7 +107,6 @@ class Story:
         if world.rest(25_000):
             last = world.api.writes[-1]
             raise Violated(f"it writes at rest: {last.method} {last.kind} {last.name} {last.body}")
-        expect_a_good_end(world)
 
     # What may happen.
 
@@ -236,6 +246,10 @@ class Story:
         """The API server becomes better or worse."""
         self.world.faults = self.chance.choice((0.0, 0.0, 0.1, 0.5))
 
+    def others_hands(self) -> None:
+        """What is no user's, kubelet's or controller's doing."""
+        self.chance.choices(list(DEEDS), list(DEEDS.values()))[0](self.world, self.chance, self.tell)
+
 
 ACTIONS: dict[Callable[[Story], None], int] = {
     Story.new_spec: 3,
@@ -258,6 +272,7 @@ ACTIONS: dict[Callable[[Story], None], int] = {
     Story.relist: 1,
     Story.load: 1,
     Story.faults: 1,
+    Story.others_hands: 8,
 }
 
 

@@ -96,12 +96,12 @@ def leaving(situation: Situation, target: Aim) -> frozenset[str]:
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:
     """Revisions that go and were candidates until now; they may have had a share. One that served long ago and was
-    asked for again had got the next number."""
+    asked for again had got the next number. One that nothing remembers served: candidates are remembered anew."""
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
     serving = target.stable.number if target.stable else 0
     records = situation.records
     served = {hash for hash, record in records.items() if record.promoted_at and record.number <= serving}
-    return frozenset(going - served)
+    return frozenset(going & records.keys() - served)
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
