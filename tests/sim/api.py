@@ -268,6 +268,8 @@ class FakeApi:
         if stored is None:
             if uid:
                 return failure(409, "Conflict")
+            if name[0] == "Deployment" and "template" not in manifest["spec"]:
+                return failure(422, "spec.template: Required value")
             if name[1] in self.terminating:
                 return failure(403, "Forbidden", "NamespaceTerminating")
             stored = self._new(name, copied(manifest))

@@ -57,7 +57,8 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
         up = (promoted, held) if held else (promoted,)
         kept = frozenset({candidate.hash, stable.hash} if stable else {candidate.hash})
         return Aim(promoted, None, candidate.hash, up, kept, up, _document(situation, up, shared=False))
-    if stable and not stable.promoted_at and situation.ready(stable) >= max(1, situation.spec.scaling.lowest):
+    enough = stable and situation.ready(stable) >= max(1, situation.spec.scaling.lowest)
+    if stable and enough and not stable.promoted_at and situation.readable:  # else nothing could remember it
         stable = replace(stable, promoted_at=situation.now)
     rendered = (stable,) if stable and situation.readable else ()
     started = stage is Stage.PAUSED and situation.child(Kind.DEPLOYMENT, situation.target) is not None

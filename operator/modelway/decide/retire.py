@@ -96,12 +96,15 @@ def leaving(situation: Situation, target: Aim) -> frozenset[str]:
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:
     """Revisions that go and were candidates until now; they may have had a share. One that served long ago and was
-    asked for again had got the next number. One that nothing remembers served: candidates are remembered anew."""
+    asked for again had got the next number. Of one that nothing remembers, because somebody deleted its
+    ControllerRevision, nobody knows: it is waited for, too."""
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
     serving = target.stable.number if target.stable else 0
     records = situation.records
     served = {hash for hash, record in records.items() if record.promoted_at and record.number <= serving}
-    return frozenset(going & records.keys() - served)
+    if situation.stable and target.stable and situation.stable.hash != target.stable.hash:
+        going.add(situation.stable.hash)  # from the next decision on
+    return frozenset(going - served)
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
