@@ -24,8 +24,6 @@ def watch(world: World) -> World:
         if view.seen.refusals or view.seen.resource.deleting or asked_for(view.seen.resource.spec) is None:
             return
         world.view = view
-        if view.unreadable:
-            return
         for rule in RULES:
             for objection in rule(view, world.decide):
                 raise Violated(f"{rule.__name__}: {objection}")

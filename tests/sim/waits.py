@@ -157,6 +157,11 @@ def switched() -> World:
     return told(updated(serving(strategy="BlueGreen", blueGreen={"scaleDownDelay": LONG})), "promote")
 
 
+def returned(number: int) -> World:
+    """A second version serves, and the spec asks for a revision of the history."""
+    return edited(updated(serving()), rollback={"toRevision": number})
+
+
 def degraded() -> World:
     """What serves lost a pod, and no node has room for another."""
     world = serving()
@@ -175,6 +180,8 @@ WAITS: Final[dict[str, Wait]] = {
         "Progressing", "Unschedulable", lambda: fated(Fate.UNSCHEDULABLE, LONG)
     ),
     "the signatures are asked for": Wait("Progressing", "RevisionProgressing", mute),
+    "a rollback is in force": Wait("Ready", "RollbackInForce", lambda: returned(1)),
+    "a rollback names a revision that nobody knows": Wait("Failed", "RevisionNotFound", lambda: returned(9)),
     "the golden requests are in doubt": Wait("Progressing", "GateNotPassed", doubtful, learns_anew=True),
     "a share is to be confirmed": Wait("Progressing", "RevisionProgressing", unconfirmed),
     "a share lacks pods": Wait("Progressing", "Unschedulable", short_of_pods),
