@@ -88,11 +88,4 @@ def doubt(world: World, chance: Random, tell: Tell) -> None:
     tell(f"the golden requests {'fail on the stable revision, too' if world.pods.doubtful else 'are right again'}")
 
 
-def roll_back(world: World, chance: Random, tell: Tell) -> None:
-    """The user asks for a number of the history, for one that is not in it, or takes that back."""
-    number = chance.choice((1, 1, 2, 3, 9, 0))
-    tell(f"the user {f'asks for revision {number}' if number else 'asks for no former revision any more'}")
-    world.edit(lambda spec: spec.update(rollback={"toRevision": number}) if number else spec.pop("rollback", None))
-
-
-DEEDS: dict[Deed, int] = {lose_node: 1, hang: 1, scribble: 2, forget: 1, doubt: 1, roll_back: 2}
+DEEDS: dict[Deed, int] = {lose_node: 1, hang: 1, scribble: 2, forget: 1, doubt: 1}

@@ -21,7 +21,7 @@ def expect_a_good_end(world: World) -> None:
     resource = world.resource()
     asked = asked_for(resource["spec"])
     assert asked
-    spec, target = asked[0], world.view.target
+    spec, target = asked
     status = resource.get("status") or {}
     phase, reached = status.get("phase"), front(world)
     failed = _mark(world, target, names.FAILED_AT)

@@ -91,15 +91,6 @@ class Story:
         world.pods.doubtful = False
         self.tell("from here on nothing goes wrong any more")
         world.pods.attended = world.seconds
-        self._rest()
-        if "rollback" in world.resource()["spec"]:
-            self.tell("the user asks for no former revision any more")
-            world.edit(lambda spec: spec.pop("rollback"))
-            self._rest()
-        expect_a_good_end(world)
-
-    def _rest(self) -> None:
-        world = self.world
         world.settle(within=86_400)
         if world.pods.overdue:
             raise Violated(f"touched_again: {world.pods.overdue[0]} was not made to read a share within 100 s")
@@ -107,6 +98,7 @@ class Story:
         if world.rest(25_000):
             last = world.api.writes[-1]
             raise Violated(f"it writes at rest: {last.method} {last.kind} {last.name} {last.body}")
+        expect_a_good_end(world)
 
     # What may happen.
 
