@@ -88,6 +88,20 @@ def test_a_last_answer_that_is_read_halfway_is_not_kept_for_ever() -> None:
     assert ended
 
 
+def test_a_client_that_half_closes_and_does_not_read_is_let_go() -> None:
+    at, connection, transport, loop = met()
+    connection.data_received(REQUEST)
+    assert not connection.eof_received()
+    transport.open = True  # uvloop has bytes to write yet
+    connection.pause_writing()
+    connection.resume_writing()
+    ended: list[bool] = []
+    transport.abort = lambda: ended.append(True)  # type: ignore[method-assign]
+    loop.now += at.settings.write_timeout + 1
+    sweep(at)
+    assert ended
+
+
 def test_the_answer_to_a_refused_head_request_has_no_body() -> None:
     _, connection, transport, _ = met()
     connection.data_received(b"HEAD / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999\r\n\r\n")

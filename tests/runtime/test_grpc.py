@@ -17,11 +17,13 @@ import pytest
 
 from modelserver.errors import STATUS_BY_ERROR
 from modelserver.grpc_api.calls import ANSWERS, HEALTH, methods
+from modelserver.grpc_api.server import MOST_THREADS, SPARE_CALLS, threads
 from modelserver.grpc_api.status import CODES
 from modelserver.protocol.messages import PROTO
+from modelserver.settings import ServeSettings
 from tests.runtime import models
 from tests.runtime.collectors import collecting
-from tests.runtime.processes import Server, environment, free_port, running
+from tests.runtime.processes import Server, environment, free_port, running, scraped
 
 SERVICE = "/inference.GRPCInferenceService/"
 CODE = grpc.StatusCode
@@ -206,6 +208,36 @@ def test_a_deadline_ends_the_wait_and_cancelled_calls_do_not_run(slow_model: Pat
             call.cancel()
         # 100 runs take many seconds; this one waits only for what had begun.
         client.call("ModelInfer", request(values), timeout=5)
+
+
+def test_health_is_told_while_the_limit_of_calls_waits(tmp_path: Path) -> None:
+    path = tmp_path / "slow.onnx"
+    path.write_bytes(models.slow(1500))
+    asked = HEALTH.message("HealthCheckRequest")()
+    with serving(path, MODELSERVER_EXECUTION="thread", MODELSERVER_WARMUP_REQUESTS="0") as (server, port):
+        clients = [Client(port) for _ in range(4)]
+        sends = [
+            one.channel.unary_unary(SERVICE + "ModelInfer", lambda one: one.SerializeToString()) for one in clients
+        ]
+        waiting = [sends[number % 4].future(request(np.ones(1, np.float32)), timeout=60) for number in range(256)]
+        end = time.monotonic() + 10
+        while in_flight(server) < 250:  # some may have been answered
+            assert time.monotonic() < end
+        assert Client(port).call("/grpc.health.v1.Health/Check", asked, timeout=5)[0].status == 1
+        for call in waiting:
+            call.cancel()
+
+
+def in_flight(server: Server) -> int:
+    lines = scraped(server).splitlines()
+    return next(int(float(line.split()[1])) for line in lines if line.startswith("modelserver_requests_in_flight "))
+
+
+@pytest.mark.parametrize("limit", [1, 256, 10_000])
+def test_threads_are_left_for_calls_that_do_not_infer(limit: int) -> None:
+    settings = ServeSettings(max_in_flight=limit)
+    assert SPARE_CALLS < threads(settings) <= MOST_THREADS
+    assert threads(settings) - SPARE_CALLS == min(limit, MOST_THREADS - SPARE_CALLS)
 
 
 def load(client: Client, stop: threading.Event, counts: Counter[str]) -> None:

@@ -145,13 +145,19 @@ class _Call(NamedTuple):
 class Calls:
     """Answers calls; a grpc.GenericRpcHandler in all but name.
 
-    At most `max_in_flight` inferences are under way; the rest are told to come again.
+    At most so many inferences are under way as `inferences` says; the rest are told to come again.
     """
 
     def __init__(
-        self, app: App, loop: asyncio.AbstractEventLoop, admission: Admission, access_log: AccessLog | None
+        self,
+        app: App,
+        loop: asyncio.AbstractEventLoop,
+        admission: Admission,
+        inferences: int,
+        access_log: AccessLog | None,
     ) -> None:
         self.app, self._loop, self.admission, self._access_log = app, loop, admission, access_log
+        self._most = inferences
         self._methods = methods()
         self._metadata = tuple(app.headers.items())
         self._lock = threading.Lock()
@@ -215,10 +221,9 @@ class Calls:
         self.last_seen = time.monotonic()
         if app.draining:
             app.newcomers.asked(self.last_seen - self.longest_age)
-        limit = app.settings.max_in_flight
         with self._lock:  # `+= 1` by several threads would lose some
-            if self.in_flight >= limit:
-                raise Overloaded(f"{limit} calls are under way, which is the limit. Try again in a second.")
+            if self.in_flight >= self._most:
+                raise Overloaded(f"{self._most} calls are under way, which is the limit. Try again in a second.")
             self.in_flight += 1
         try:
             own = partial(_infer, app, request, context)

@@ -20,10 +20,15 @@ from modelserver.settings import ServeSettings
 log = logging.getLogger("modelserver")
 TICK_SECONDS = 0.05
 SPARE_CALLS = 16  # beyond max_in_flight, so that health is still told when there is no room for inferences
-MOST_THREADS = 256  # started one by one, as calls come at the same time; each is about 50 kB
+MOST_THREADS = 1024  # started one by one, as calls come at the same time; each is about 50 kB
 ONLY_IDENTITY = 1  # the bit of "no compression"
 MINUTE = 60_000
 AGE_JITTER = 1.1  # gRPC lets a connection become up to a tenth older than asked for
+
+
+def threads(settings: ServeSettings) -> int:
+    """Of the pool: each inference that waits for the model keeps one, and some are left for all other calls."""
+    return min(settings.max_in_flight + SPARE_CALLS, MOST_THREADS)
 
 
 def options(settings: ServeSettings) -> list[tuple[str, int]]:
@@ -91,11 +96,11 @@ class GrpcServer:
         """Raises BadSettings when the port can't be had. Who has `keys` and `tls` reads them anew when they change."""
         settings = app.settings
         self._app, self._loop = app, loop
-        self.calls = Calls(app, loop, Admission(settings, keys), access_log)
+        most = threads(settings)
+        self.calls = Calls(app, loop, Admission(settings, keys), most - SPARE_CALLS, access_log)
         self.calls.longest_age = connection_age(settings) * AGE_JITTER
         self.left = False  # whether the drain is over, but for the calls that are under way
-        most = settings.max_in_flight + SPARE_CALLS
-        pool = ThreadPoolExecutor(min(most, MOST_THREADS), thread_name_prefix="grpc")
+        pool = ThreadPoolExecutor(most, thread_name_prefix="grpc")
         self._server = grpc.server(
             pool, handlers=(self.calls,), options=options(settings), maximum_concurrent_rpcs=most
         )

@@ -159,9 +159,10 @@ class Acceptor:
                 connection.transport.abort()
 
     def _sweep_deadlines(self) -> None:
-        # One timer for all: a timer for each state of each connection would cost every request.
+        # One timer for all: a timer for each state of each connection would cost every request. Set first, so that
+        # nothing below can be the last look of all.
+        self._sweep = self.loop.call_later(SWEEP_SECONDS, self._sweep_deadlines)
         sweep(self)
         for watched in self._watched:
             if watched.look():
                 self.heads.forget()
-        self._sweep = self.loop.call_later(SWEEP_SECONDS, self._sweep_deadlines)

@@ -15,6 +15,7 @@ from modelserver.server.framing import END_OF_HEAD, Chunks, take_body, take_head
 from modelserver.server.heads import Known
 from modelserver.server.http1 import CONTINUE, UNREADABLE
 from modelserver.server.routes import UNKNOWN
+from modelserver.server.stream import Stream
 from modelserver.server.unsent import HIGH_WATER
 from modelserver.server.workers import INLINE_BYTES
 
@@ -26,27 +27,24 @@ TURN = 16  # requests of one connection that are answered in a row before all ot
 LINGER_SECONDS = 3.0  # time for a refused client to read why, before its unread bytes reset the connection
 
 
-class Connection(asyncio.Protocol):
+class Connection(Stream):
     """Created for each accepted connection by the Acceptor, whose sweep looks at the `deadline`s."""
 
-    __slots__ = ("acceptor", "accounted", "buffer", "busy", "cancel", "chunks", "closing", "current", "deadline",
-                 "half_closed", "opened_at", "queued", "transport", "working_bytes", "write_blocked")  # fmt: skip
+    __slots__ = (
+        "accounted", "buffer", "busy", "cancel", "chunks", "current", "half_closed", "queued", "working_bytes"
+    )  # fmt: skip
 
     def __init__(self, acceptor: "Acceptor") -> None:
-        self.acceptor = acceptor
-        self.transport: asyncio.Transport | None = None
+        super().__init__(acceptor)
         self.buffer = bytearray()
         self.current: Known | None = None  # the request whose body is being read or answered
         self.chunks: Chunks | None = None
         self.busy = False  # a worker thread has the request
-        self.closing = False  # the last answer was written: what still comes goes nowhere
         self.half_closed = False  # the client has sent all it wants
         self.queued = False  # its next turn is in the event loop's queue
-        self.write_blocked = False
         self.cancel: Callable[[], object] | None = None
         self.working_bytes = 0  # of the body that a worker thread has
         self.accounted = 0  # bytes of ours in acceptor.buffered
-        self.deadline = self.opened_at = 0.0
 
     # --- what the event loop calls
 
@@ -90,6 +88,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         # A client that has sent all it wants may half-close and still wait for its answers; TLS has no half.
         self.half_closed = (self.busy or self.queued) and self.transport is not None and self.transport.can_write_eof()
+        if not self.half_closed:
+            self.close()
         return self.half_closed
 
     def pause_writing(self) -> None:
@@ -240,22 +240,6 @@ class Connection(asyncio.Protocol):
         body = b"" if headless else reply.body
         self.transport.write(b"%b%d\r\n\r\n%b" % (start, len(reply.body), body))
 
-    def _rest(self) -> None:
-        """Between two requests: wait for the next one."""
-        if self.transport is None or self.write_blocked:
-            return
-        self.deadline = self.acceptor.now() + self.acceptor.settings.idle_timeout
-        if not self.transport.is_reading():
-            self.transport.resume_reading()
-
-    def _read_on(self) -> None:
-        if self.transport is not None and not self.write_blocked and not self.transport.is_reading():
-            self.transport.resume_reading()
-
-    def _pause_reading(self) -> None:
-        if self.transport is not None and self.transport.is_reading():
-            self.transport.pause_reading()
-
     # --- ending
 
     def refuse(self, error: RequestError) -> None:
@@ -276,23 +260,6 @@ class Connection(asyncio.Protocol):
         self.deadline = self.acceptor.now() + LINGER_SECONDS
         if transport.can_write_eof():
             transport.write_eof()
-
-    def close(self) -> None:
-        """Close after what was written has gone out."""
-        self.closing = True
-        if self.transport is not None:
-            self.transport.close()
-            self.deadline = self.acceptor.now() + self.acceptor.settings.write_timeout
-
-    def give_up(self) -> None:
-        """Nobody reads: what was written is lost."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of answers that the client has not taken yet."""
-        return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     @property
     def idle(self) -> bool:

@@ -89,10 +89,12 @@ class Channel:
     def _refused(self, call: Any, patience: Patience) -> Exception:
         code, details, trailing = call.code(), call.details() or "", _plain(call)
         hurried = code is grpc.StatusCode.DEADLINE_EXCEEDED and not patience.fair
-        # The candidate signs what it says; UNAVAILABLE without its name is gRPC's own, of a connection.
+        # The candidate signs what it says; UNAVAILABLE without its name is gRPC's own, of a connection. That more calls
+        # came at once than it takes, gRPC says for it.
         signed = any(name == "x-modelway-revision" for name, _ in trailing)
+        crowded = code is grpc.StatusCode.RESOURCE_EXHAUSTED and not signed
         with self._lock:
-            if signed:
+            if signed or crowded:
                 self._circuit.answered()
             elif hurried:
                 self._circuit.abandoned()
@@ -100,8 +102,8 @@ class Channel:
                 self._circuit.failed(time.monotonic())
         if code in ANSWERS and signed:
             return Refusal(code, details, trailing)
-        if code is grpc.StatusCode.UNAVAILABLE:
-            return Failed("overloaded" if signed else "unreachable", details)
+        if crowded or code is grpc.StatusCode.UNAVAILABLE:
+            return Failed("overloaded" if signed or crowded else "unreachable", details)
         if hurried:
             return Failed(HURRIED, details)
         return Failed("timeout" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "error", f"{code.name}: {details}")

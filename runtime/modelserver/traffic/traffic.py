@@ -87,11 +87,12 @@ class Traffic:
             self._channels = Channels(candidate.grpc)
 
     def _look(self) -> None:
+        # Set first: whatever goes wrong with one document, the next one is read.
+        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
         self._watch.look()
         if self._way is not None:
             self._way.users.pool.tidy()
             self._way.copies.pool.tidy()
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _refused(self) -> None:
         self.app.metrics.refused_documents += 1
