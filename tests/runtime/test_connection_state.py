@@ -38,6 +38,27 @@ def test_a_caller_who_leaves_while_the_model_runs_takes_its_bytes_along(pieces: 
     assert at.buffered == 0
 
 
+@pytest.mark.parametrize("steps", range(6))
+@pytest.mark.parametrize("length", [100, LARGE], ids=["decoded in the loop", "decoded in a thread"])
+def test_a_caller_may_leave_between_any_two_steps_of_its_request(length: int, steps: int) -> None:
+    loop = Loop()
+    at = served.acceptor(served.app(models.linear(), ROOMY, Mode.THREAD, loop), loop)
+    (connection, gone), (other, there) = served.connected(at), served.connected(at)
+    body = infer_body([1.0, 2.0, 3.0, 4.0])
+    request = post(INFER, body + b" " * (length - len(body)))
+    for one in (connection, other):
+        one.data_received(request[:50])
+        one.data_received(request[50:])
+    for _ in range(steps):
+        loop.step()
+    answered = len(gone.sent)
+    connection.connection_lost(None)
+    gone.open = False  # whatever is written from now on is a failure
+    loop.run()
+    assert len(gone.sent) == answered and there.sent.startswith(b"HTTP/1.1 200 OK")
+    assert at.buffered == 0 and at.workers.in_flight == 0
+
+
 def test_a_large_body_behind_a_turn_of_small_requests_is_read_on() -> None:
     _, connection, transport, loop = met()
     connection.data_received(REQUEST * connections.TURN + post(INFER, b" " * 2 * LARGE)[:LARGE])

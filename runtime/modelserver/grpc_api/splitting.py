@@ -51,13 +51,14 @@ class Splitting:
         asked = facts(headers, self._splitter.document, settled or large)
         chosen, copied = self._choose(asked)
         if chosen:
+            began = time.perf_counter()
             try:
                 return self._forward(body, metadata, context)
             except Failed as problem:
                 self._tell(self._splitter.forward_failed, problem.kind)
                 copied = False
             except Refusal:
-                return self._refused(body, metadata, own)
+                return self._refused(body, metadata, own, time.perf_counter() - began)
         return self._own(body, metadata, copied, own)
 
     def _choose(self, asked: Asked) -> tuple[bool, bool]:
@@ -87,16 +88,16 @@ class Splitting:
         self._tell(self._splitter.forward_answered, time.perf_counter() - began)
         return Answered(answer, trailing)
 
-    def _refused(self, body: bytes, metadata: Metadata, own: Callable[[], bytes]) -> Answered:
-        """The candidate refused the request. Is it the request, or the candidate? This pod's own answer tells."""
-        began = time.perf_counter()
+    def _refused(self, body: bytes, metadata: Metadata, own: Callable[[], bytes], seconds: float) -> Answered:
+        """The candidate refused the request within `seconds`. Is it the request, or the candidate? This pod's own
+        answer tells."""
         try:
             answer = self._own(body, metadata, False, own)
         except RequestError as problem:
             status = STATUS_BY_ERROR[type(problem)]
-            self._tell(self._splitter.forward_refused, status, time.perf_counter() - began)
+            self._tell(self._splitter.forward_refused, status, seconds)
             raise
-        self._tell(self._splitter.forward_refused, 200, 0.0)
+        self._tell(self._splitter.forward_refused, 200, seconds)
         return answer
 
     def _own(self, body: bytes, metadata: Metadata, copied: bool, own: Callable[[], bytes]) -> Answered:
