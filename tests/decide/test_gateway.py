@@ -218,3 +218,70 @@ def test_a_parent_that_nobody_looks_after_is_waited_for() -> None:
     cluster.settle()
     assert cluster.condition("RouteAccepted")["reason"] == "RoutePending"
     assert cluster.condition("Ready")["status"] == "True"
+
+
+def test_a_candidate_without_a_ready_pod_is_in_no_route() -> None:
+    cluster = serving(behind(ONE, **PINNED))
+    cluster.change(behind(TWO, **PINNED))
+    until(cluster, 50)
+    name = names.revision("digits", cluster.candidate)
+    live = cluster.children[Kind.DEPLOYMENT, name]
+    cluster.children[Kind.DEPLOYMENT, name] = replace(live, status=live.status | {"readyReplicas": 0})
+    cluster.look()
+    assert [backends for _, backends in cluster.rules()] == [{"digits": 100}]
+
+
+def test_what_a_gateway_accepted_of_somebody_elses_weights_confirms_nothing() -> None:
+    cluster = serving(behind(ONE))
+    cluster.change(behind(TWO))
+    cluster.controlled = False
+    for _ in range(20):
+        cluster.look()
+        cluster.run_controllers()
+        cluster.wait(1)
+    live = cluster.route()
+    assert live is not None
+    rules = [{**live.body["spec"]["rules"][0], "backendRefs": [{"name": "digits", "weight": 100}]}]
+    changed = {"spec": {**live.body["spec"], "rules": rules}}
+    cluster.children[live.kind, live.name] = replace(live, body=changed, generation=live.generation + 1)
+    cluster.controlled = True
+    cluster.run_controllers()
+    cluster.wait(1)
+    cluster.look()
+    assert cluster.resource.status["rollout"]["step"] == 1
+    assert cluster.rules()[-1][1]["digits"] == 75
+
+
+def test_proxies_have_some_seconds_to_learn_what_their_gateway_accepted() -> None:
+    cluster = serving(behind(ONE))
+    cluster.change(behind(TWO))
+    until(cluster, 25)
+    candidate = cluster.candidate
+    cluster.wait(60)
+    cluster.act("abort")
+    for _ in range(6):
+        cluster.look()
+        cluster.run_controllers()
+        assert candidate in cluster.deployments
+        cluster.wait(0.5)
+    cluster.wait(3)
+    cluster.look()
+    assert candidate not in cluster.deployments
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_deciding_again_writes_nothing_and_dying_between_two_writes_loses_nothing(grpc: bool) -> None:
+    for dies_after in range(8):
+        cluster = serving(behind(ONE, grpc=grpc, **PINNED))
+        cluster.change(behind(TWO, grpc=grpc, **PINNED))
+        for _ in range(300):
+            cluster.look(writes=dies_after)
+            plan = cluster.look()
+            assert cluster.decide().writes == ()
+            assert cluster.decide().status is None
+            if not cluster.run_controllers() and not plan.writes and plan.status is None:
+                if plan.recheck_after is None:
+                    break
+                cluster.wait(plan.recheck_after + 0.001)
+        assert cluster.shares == [(100, 0), (75, 25), (50, 50), (0, 100), (100, 0)], dies_after
+        assert len(cluster.switches) == 1
