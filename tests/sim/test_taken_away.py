@@ -6,7 +6,7 @@ import pytest
 
 from modelway.manifests import names
 from modelway.world import Kind
-from tests.sim.deeds import ready_pods
+from tests.sim.deeds import front, ready_pods
 from tests.sim.scenes import TWO, canary, serving, until
 from tests.sim.world import NAMESPACE, World
 
@@ -51,3 +51,15 @@ def _step(world: World) -> int:
 def _reported(world: World) -> int:
     deployment = world.view.child(Kind.DEPLOYMENT, coming(world))
     return int(deployment.status.get("readyReplicas") or 0) if deployment else 0
+
+
+def test_a_failed_candidate_goes_although_nothing_remembers_who_serves() -> None:
+    """Somebody had deleted the ControllerRevision of the revision that served. It was promoted anew at every decision,
+    so that the switch to it never settled, and whatever failed beside it stayed for ever."""
+    world = serving(strategy="Canary")
+    world.api.delete("ControllerRevision", NAMESPACE, names.revision("digits", front(world)))
+    world.model("http://models/wide.onnx")
+    world.settle(within=600)
+    assert world.condition("Stalled") == ("True", "SignatureChanged")
+    assert len(world.api.all("Deployment")) == 1
+    assert world.rest() == 0
