@@ -97,7 +97,7 @@ MUTANTS = (
     Mutant(
         "a step is over without confirmation",
         "advance.py",
-        "        return settled(situation)\n",
+        "        return _settled(situation)\n",
         "        return True\n",
     ),
     Mutant(
@@ -154,6 +154,42 @@ MUTANTS = (
         "traffic.py",
         "    return int(situation.now.timestamp()) if situation.world.pods else 1\n",
         "    return 1\n",
+    ),
+    Mutant(
+        "a candidate whose Deployment was deleted starts anew",
+        "rollout.py",
+        "    return situation.position.began is None and situation.child",
+        "    return situation.child",
+    ),
+    Mutant(
+        "a step ends without its pods",
+        "advance.py",
+        " or situation.ready(situation.target) < position.pods(situation.full):\n",
+        ":\n",
+    ),
+    Mutant(
+        "a forgotten revision's number is given again",
+        "retire.py",
+        "if record.number == _latest(situation)}",
+        "if record.number > _latest(situation)}",
+    ),
+    Mutant(
+        "a deleted front comes back to who never answered",
+        "situation.py",
+        'or next(answering, "") or wanted.hash',
+        "or wanted.hash",
+    ),
+    Mutant(
+        "who serves is promoted anew when nothing remembers it",
+        "desired.py",
+        "not stable.promoted_at and situation.readable:",
+        "not stable.promoted_at:",
+    ),
+    Mutant(
+        "pods that can't be asked are touched for ever",
+        "traffic.py",
+        "    if at is None or not recent(situation, wanted):\n        return\n",
+        "    if at is None:\n        return\n",
     ),
 )
 
