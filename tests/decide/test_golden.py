@@ -58,7 +58,7 @@ STORIES = (
     ("the candidate is busy", EXPECTED, BUSY, GOOD, INCONCLUSIVE, "the candidate answers 503: Too many requests; it"),
     ("the candidate is not there", None, DEAD, GOOD, INCONCLUSIVE, "the candidate did not answer within 2 s; it will"),
     ("both ask for a key", EXPECTED, KEYLESS, KEYLESS, INCONCLUSIVE,
-     "case 'seven': the candidate answers 401: There is no API key in the request. Modelway reads no Secrets and sends"),
+     "case 'seven': the candidate answers 401: There is no API key in the request. Modelway reads no Secrets"),
     ("only the candidate asks for a key", None, KEYLESS, GOOD, INCONCLUSIVE, "or remove spec.rollout.gates.golden."),
     ("stable is not there", EXPECTED, OFF, DEAD, INCONCLUSIVE, "stable, which would tell whether that is new, did not"),
     ("no stable revision", EXPECTED, OFF, None, FAILED, "the candidate says 0.33"),
