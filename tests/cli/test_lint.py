@@ -117,6 +117,11 @@ DOUBTFUL = [
         CANARY + "    steps:\n    - setWeight: 10\n    - pause: {duration: 5s}\n    analysis: {interval: 1m}\n",
         "digits.yaml:12: warning: spec.rollout.analysis.interval: checks are looked at every 60 s",
     ),
+    (
+        "a gateway and nobody who watches rejections",
+        FINE + "  rollout: {strategy: Canary}\n  traffic:\n    gateway:\n      parentRefs: [{name: public}]\n",
+        "digits.yaml:8: warning: spec.traffic.gateway: what a candidate rejects (4xx) goes to the caller then",
+    ),
     ("a canary of one pod", FINE + "  rollout: {strategy: Canary}\n", "warning: spec.scaling: with one pod each"),
     (
         "a short deadline",

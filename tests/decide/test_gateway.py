@@ -208,6 +208,7 @@ def test_what_a_gateway_refuses_is_told_in_its_words(refused: str, reason: str) 
     assert (told["status"], told["reason"]) == ("False", reason)
     assert "Gateway ml/public" in told["message"]
     assert "NoMatchingParent: it says why" in told["message"]
+    assert "NoMatchingParent" in cluster.resource.status["rollout"]["message"]
     assert cluster.condition("Reconciling")["reason"] == reason
     assert cluster.condition("Ready")["status"] == "True"
 

@@ -86,6 +86,8 @@ def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble 
     phase, state_of_progress, reason = _progress(situation, facts, target)
     message = _joined(_message(situation, facts, target), rollback.told(situation.asked, situation.target))
     routed = gateway.condition(situation, front_serving(situation, target))
+    if routed and routed.status != "True":
+        message = _joined(message, routed.message)
     stalled = facts.refused or (Trouble(facts.failure.reason, message) if facts.failure else None)
     if routed and routed.reason in gateway.HOPELESS:
         stalled = stalled or Trouble(routed.reason, routed.message)

@@ -87,6 +87,13 @@ def _one_pod(spec: Spec) -> _Advice:
         yield ("scaling",), told
 
 
+def _rejections_behind_a_gateway(spec: Spec) -> _Advice:
+    watched = any(check.metric == "rejectedRate" for _, check in _checks(spec))
+    if spec.traffic.gateway and spec.rollout.strategy == "Canary" and not watched:
+        told = "what a candidate rejects (4xx) goes to the caller then, and errorRate counts 5xx alone; add a check of"
+        yield ("traffic", "gateway"), f"{told} rejectedRate."
+
+
 def _rolled_back(spec: Spec) -> _Advice:
     if spec.rollback:
         told = "while this is there, spec.model and spec.serving have no effect; remove it to go on with them."
@@ -106,6 +113,7 @@ QUESTIONS: Final[tuple[Callable[[Spec], _Advice], ...]] = (
     _weights_that_fall,
     _interval_longer_than_steps,
     _one_pod,
+    _rejections_behind_a_gateway,
     _rolled_back,
     _deadline,
 )
