@@ -66,12 +66,17 @@ def install(cluster: Cluster) -> None:
 
 
 def _give_image(cluster: Cluster) -> None:
-    """Builds the image of Envoy and of Envoy Gateway, and hands it to every node."""
-    context = settings.cache() / "gateway-image"
+    """Builds the image of Envoy and of Envoy Gateway, and hands it to every node that does not have it."""
+    context, dockerfile = settings.cache() / "gateway-image", Path(__file__).parent / "Dockerfile"
+    program = programs.build()
+    key, record = f"{program}\n{cluster.provider.images_key()}\n{dockerfile.read_text()}", context / "given"
+    if record.exists() and record.read_text() == key:
+        return
     context.mkdir(parents=True, exist_ok=True)
-    shutil.copy(Path(__file__).parent / "Dockerfile", context / "Dockerfile")
-    shutil.copy(programs.build(), context / "envoy-gateway")
+    shutil.copy(dockerfile, context / "Dockerfile")
+    shutil.copy(program, context / "envoy-gateway")
     cluster.provider.build_image(context / "Dockerfile", context, [IMAGE])
+    record.write_text(key)
 
 
 def _chart() -> Path:
