@@ -33,6 +33,11 @@ class Answered(NamedTuple):
     trailing: Metadata
 
 
+def _sendable(value: str | bytes) -> bool:
+    """What a caller of another make may send, gRPC's client refuses: it writes printable ASCII, or bytes."""
+    return isinstance(value, bytes) or (value.isascii() and value.isprintable())
+
+
 class Splitting:
     """One generation. `channels` is None where this pod does not split."""
 
@@ -148,7 +153,11 @@ class Splitting:
         return Copy(ask, len(body) + len(stable.body), "grpc", (), stable, splitter.document.shadow, splitter.counts)
 
     def _passed_on(self, metadata: Metadata, marker: bytes) -> Metadata:
-        kept = ((n, v) for n, v in metadata if n not in NOT_PASSED_ON and not n.startswith(RESERVED))
+        kept = (
+            (name, value)
+            for name, value in metadata
+            if name not in NOT_PASSED_ON and not name.startswith(RESERVED) and _sendable(value)
+        )
         return (*kept, (marker.decode(), self._splitter.revision))
 
     def _tell(self, what: Callable[..., None], *values: Any) -> None:

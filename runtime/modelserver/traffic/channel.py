@@ -61,7 +61,13 @@ class Channel:
                 raise Failed("unreachable", "The candidate could not be reached a moment ago.")
             call = next(self._next)
             self._under_way += 1
-        return call.future(body, timeout=patience.seconds, metadata=metadata)
+        try:
+            return call.future(body, timeout=patience.seconds, metadata=metadata)
+        except Exception as problem:  # metadata that gRPC does not send, a thread that can't be started
+            with self._lock:
+                self._circuit.abandoned()
+                self._under_way -= 1
+            raise Failed("error", f"The call could not be sent: {problem}") from None
 
     def outcome(self, call: Any, patience: Patience) -> tuple[bytes, Metadata]:
         """Wait for a call's answer and its trailing metadata. Raises Failed, Refusal, grpc.FutureCancelledError."""

@@ -109,6 +109,38 @@ def test_metadata_that_fit_here_and_would_not_fit_there_stay_here(pair: Fleet) -
     assert failures(pair) == {}
 
 
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """Of HTTP/2 (RFC 9113 §4.1)."""
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """A header field without indexing, of a new name (RFC 7541 §6.2.2)."""
+    return bytes((0, len(name))) + name + bytes((len(value),)) + value
+
+
+@pytest.mark.parametrize("odd", [b"\xe9", b"a\tb", "\u00e9".encode()])
+def test_metadata_that_python_would_not_send_are_no_failure(pair: Fleet, odd: bytes) -> None:
+    """By hand, because gRPC's own clients refuse to."""
+    pair.apply(weight=100)
+    body = request().SerializeToString()
+    path = b"/inference.GRPCInferenceService/ModelInfer"
+    fields = {b":method": b"POST", b":scheme": b"http", b":path": path, b":authority": b"t"}
+    fields |= {b"content-type": b"application/grpc", b"te": b"trailers", b"x-odd": odd}
+    head = b"".join(literal(name, value) for name, value in fields.items())
+    message = b"\0" + len(body).to_bytes(4, "big") + body
+    with socket.create_connection(("127.0.0.1", pair.stable_grpc), timeout=10) as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        client.sendall(frame(1, 4, 1, head) + frame(0, 1, 1, message))
+        got = b""
+        while b"grpc-status" not in got:
+            more = client.recv(65536)
+            assert more, got
+            got += more
+    assert CANDIDATE.encode() in got
+    assert failures(pair) == {}
+
+
 def test_a_call_that_was_meant_for_a_former_candidate_is_answered_here() -> None:
     """The document may change between the decision and the call, which come in two threads."""
     channel = Channel(Address("127.0.0.1", 1), 1)
