@@ -49,6 +49,11 @@ REQUESTS = [
     b"\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: t\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
 ]
+HEADS = [
+    b"POST /model/predict HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+    b"POST http://t/v2/models/tiny/infer?a=b HTTP/1.1\r\nhost: t\r\nAuthorization: Bearer a\r\nx-api-key: b\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: t\r\nConnection: close, x-api-key, te\r\nx-api-key: b\r\nTE: trailers\r\n\r\n",
+]
 # Words that a mutation puts in: whole tokens, where random bytes would take for ever to find them.
 WORDS = [
     b"\r\n",
@@ -59,6 +64,13 @@ WORDS = [
     b"Expect: 100-continue",
     b"Connection: close",
     b"Upgrade: h2c",
+    b"HTTP/1.0",
+    b"Host: ",
+    b"Connection: ",
+    b"x-api-key: ",
+    b"authorization",
+    b"x-request-timeout-ms: ",
+    b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     b"HTTP/1.1",
     b"HEAD ",
     b"0\r\n\r\n",

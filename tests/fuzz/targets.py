@@ -14,8 +14,8 @@ from modelserver.protocol import messages
 from modelserver.server.app import App, Endpoint
 from modelserver.traffic import answers as candidates
 from modelserver.traffic import document
-from tests.fuzz import answers, http_target, served
-from tests.fuzz.seeds import BINARY, BINARY_HEAD, DOCUMENTED, INSTANCES, LONG, PREDICT, V2
+from tests.fuzz import answers, forward_target, http_target, served
+from tests.fuzz.seeds import BINARY, BINARY_HEAD, DOCUMENTED, HEADS, INSTANCES, LONG, PREDICT, REQUESTS, V2
 from tests.runtime import models
 
 LONGEST = 2000  # characters; a termination message has 2 kB
@@ -157,4 +157,5 @@ TARGETS: Mapping[str, Target] = {
     "onnx": Target(onnx, lambda: [models.linear(), models.classifier(), models.sequence()]),
     "traffic": Target(traffic, lambda: [b'{"generation": 3, "digests": {"6f9c": "sha256:00"}}', DOCUMENTED]),
     "candidate": Target(candidate, _answer_seeds),
+    "forward": Target(forward_target.run, lambda: REQUESTS + HEADS),
 }

@@ -67,8 +67,9 @@ def outgoing(raw: bytes, document: Document) -> Outgoing:
     dropped = HOP_BY_HOP | ({option.strip() for option in connection.split(b",")} - END_TO_END)
     lines = [method + b" " + target + b" HTTP/1.1", *(line for name, _, line in headers if name not in dropped)]
     names = {name for name, _, _ in headers}
-    if b"host" not in names:  # HTTP/1.0 may leave it out
-        lines.append(b"host: candidate")
+    hosts = [line for name, _, line in headers if name == b"host"]
+    if len(hosts) != 1:  # HTTP/1.0 may leave it out, or have several
+        lines = [line for line in lines if line not in hosts] + [b"host: candidate"]
     told = [(name, value) for name, value, _ in headers]
     asked = facts(told, document, settled=b"/versions/" in _path(target))
     return Outgoing(b"".join(line + b"\r\n" for line in lines), asked, SHADOW in names)

@@ -40,8 +40,10 @@ def test_a_chunked_body_leaves_with_its_length() -> None:
 
 
 def test_an_old_client_s_request_becomes_a_new_one() -> None:
-    sent = outgoing(b"POST /model/predict HTTP/1.0\r\n\r\n", RULES).head(FORWARDED, "r", 0)
-    assert parse_head(sent).target == "/model/predict"
+    for hosts in (b"", b"Host: a\r\nHost: b\r\n"):
+        raw = b"POST /model/predict HTTP/1.0\r\n" + hosts + b"\r\n"
+        parse_head(raw)
+        assert parse_head(outgoing(raw, RULES).head(FORWARDED, "r", 0)).target == "/model/predict"
 
 
 @pytest.mark.parametrize("line", [b"x-model: candidate", b"X-MODEL:candidate", b"x-tester: 1"])
