@@ -124,6 +124,22 @@ def test_an_unknown_number_in_the_middle_of_a_rollout_ends_it() -> None:
     assert "stable" not in cluster.document
 
 
+def test_what_serves_and_was_never_promoted_stays_too() -> None:
+    """Found by the simulator: the first revision's pods answer, and its promotion was not told yet."""
+    cluster = Cluster(spec_of(ONE, scaling={"replicas": 3}))
+    while not any(pod.ready for pod in cluster.pods.values()):
+        cluster.look()
+        cluster.run_controllers()
+    first = cluster.serving
+    cluster.change(back(spec_of(TWO, scaling={"replicas": 3}, rollout={"paused": True}), 3))
+    cluster.look()
+    again = cluster.decide()
+    assert (again.writes, again.status) == ((), None)
+    cluster.settle()
+    assert list(cluster.deployments) == [first]
+    assert cluster.condition("Progressing")["reason"] == "RevisionNotFound"
+
+
 def test_a_new_resource_with_a_rollback_brings_nothing_up_and_says_why() -> None:
     cluster = Cluster(back(spec_of(ONE), 3))
     cluster.settle()

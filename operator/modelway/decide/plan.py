@@ -46,7 +46,7 @@ def decide(world: World, now: datetime) -> Plan:
 
 def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     situation = gather(world, spec, now)
-    if situation.asked.lost and situation.stable is None:
+    if situation.asked.lost and (situation.stable is None or situation.candidate):
         return Plan(status=lost(situation), why=(situation.asked.lost,))
     found = _taken(stage(situation), world)
     trouble = diagnosis.trouble(situation, situation.target)

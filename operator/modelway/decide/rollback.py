@@ -25,7 +25,7 @@ HOW_TO_GO_ON: Final = "Remove spec.rollback, or set its toRevision to another re
 @dataclass(frozen=True, slots=True)
 class Asked:
     """``revision`` is the one that shall serve. ``lost`` says why the history can't give what spec.rollback names; then
-    it is what spec.model says, and nobody brings it up."""
+    it is what spec.model says, and nobody brings it up: what serves stays."""
 
     revision: Revision
     own: str  # the hash of what spec.model and spec.serving say
@@ -73,12 +73,6 @@ def told(of: Asked, revision: Revision) -> str:
         return f"{force}; spec.model says the same, so spec.rollback can be removed."
     own = names.revision(revision.deployment, of.own)
     return f"{force}, so what spec.model says ({own}) does not serve. Remove spec.rollback to go on with it."
-
-
-def kept(of: Asked, serving: Record | None) -> Revision:
-    """What stays while the history can't give what is asked for: what serves."""
-    opened = serving.opened(of.revision.deployment) if of.lost and serving and serving.promoted_at else None
-    return opened or of.revision
 
 
 def _unknown(name: str, number: int, records: Mapping[str, Record]) -> str:

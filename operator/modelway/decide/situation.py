@@ -112,8 +112,10 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     live = {(child.kind, child.name): child for child in world.children}
     asked = rollback.asked(name, spec, world.runtime_image, records)
     front = _front(world, records, asked.revision, live)
-    wanted = rollback.kept(asked, records.get(front))
+    wanted = asked.revision
     stable, readable = _stable(world, front, wanted, records, live)
+    if asked.lost and stable and readable:
+        wanted = stable  # it stays while nobody knows what shall come
     newly_targeted = _newly_targeted(world.resource, wanted)
     document = traffic_of(live.get((Kind.CONFIG_MAP, names.traffic_config_map(name))))
     obeyed = _obeyed(world.resource, spec, wanted, stable, newly_targeted, document, now)
