@@ -74,15 +74,15 @@ def run(namespace: Namespace, arguments: argparse.Namespace) -> int:
     subjects = [Subject(namespace, f"digits-{number}", arguments.seed) for number in range(arguments.subjects)]
     for subject in subjects:
         subject.begin(arguments.rate, 3000, node)
-    confirmations, begun = Confirmations(namespace.cluster, namespace.name), time.monotonic()
+    confirmations, begun, at = Confirmations(namespace.cluster, namespace.name), time.monotonic(), time.time()
     left = order(arguments.kinds, arguments.rollouts, arguments.seed)
     with ThreadPoolExecutor(len(subjects)) as pool:
         list(pool.map(lambda subject: work(subject, left, begun), subjects))
-    reports = [subject.end() for subject in subjects]
+    reports = {subject.name: subject.end() for subject in subjects}
     results = [result for subject in subjects for result in subject.results]
     summary.outcomes(results)
     print(f"\n{len(results)} rollouts in {time.monotonic() - begun:.0f} s; ", end="")
-    failed = summary.requests(reports, losses)
+    failed = summary.requests(reports, losses, at)
     waits = confirmations.end()
     if waits:
         print(f"a share asked → every stable pod has it ({len(waits)}): p50 {statistics.median(waits):.2f} s,"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.rollouts.node_loss import Loss, with_the_machine
 from bench.rollouts.run import Result
@@ -25,17 +25,21 @@ def outcomes(results: Sequence[Result]) -> None:
         print(f"{name:<30} {some[0].outcome.reason or 'promotion':<18} {right:5} {len(some):3} {middle:9.1f}")
 
 
-def requests(reports: Sequence[Report], losses: Sequence[Loss]) -> int:
-    """Tells of the requests; returns how many failed but for those that were lost together with a machine."""
-    failed, sent = sum(report.failed for report in reports), sum(report.sent for report in reports)
-    gone = sum(with_the_machine(report, losses) for report in reports)
+def requests(reports: Mapping[str, Report], losses: Sequence[Loss], begun: float) -> int:
+    """Tells of the requests to each ModelDeployment; returns how many failed but for those that were lost together
+    with a machine. ``begun`` is when the rollouts began, by the wall clock."""
+    failed, sent = sum(report.failed for report in reports.values()), sum(report.sent for report in reports.values())
+    gone = sum(with_the_machine(report, losses) for report in reports.values())
     print(f"{sent} requests, {failed} failed")
     if losses:
         known = ", ".join(f"{loss.left - loss.cut:.0f}" for loss in losses)
         print(f"  {gone} of these were sent to a machine that was lost, before the cluster knew ({known} s)")
-    for report in reports:
-        for failure in [each for each in report.document["failures"] if not _excused(report, each, losses)][:SHOWN]:
-            print(f"  {failure}")
+    for name, report in reports.items():
+        others = [each for each in report.document["failures"] if not _excused(report, each, losses)]
+        for failure in others[:SHOWN]:
+            at = report.document["started_at"] + failure["at"] - begun
+            took = failure["at"] - failure["begun"]
+            print(f"  [{at:6.1f} s] {name}, {failure['client']}, after {took:.1f} s: {failure['error']}")
     return failed - gone
 
 
