@@ -55,16 +55,18 @@ class Splitting:
         large = sum(len(name) + len(value) + ENTRY for name, value in headers) > self._largest
         asked = facts(headers, self._splitter.document, settled or large)
         chosen, copied = self._choose(asked)
+        given = context.time_remaining()
         if chosen:
             began = time.perf_counter()
             try:
-                return self._forward(body, metadata, context)
+                return self._forward(body, metadata, context, given)
             except Failed as problem:
                 self._tell(self._splitter.forward_failed, problem.kind)
                 copied = False
             except Refusal:
-                return self._refused(body, metadata, own, time.perf_counter() - began)
-        return self._own(body, metadata, copied, own)
+                seconds = time.perf_counter() - began
+                return self._refused(lambda: self._own(body, metadata, False, own, given), seconds)
+        return self._own(body, metadata, copied, own, given)
 
     def _choose(self, asked: Asked) -> tuple[bool, bool]:
         """Whether the candidate answers, and, where it does not, whether it gets a copy."""
@@ -78,10 +80,9 @@ class Splitting:
             copied, self._carried_shadow = next_in_share(document.shadow.share, self._carried_shadow)
         return False, copied
 
-    def _forward(self, body: bytes, metadata: Metadata, context: grpc.ServicerContext) -> Answered:
+    def _forward(self, body: bytes, metadata: Metadata, context: grpc.ServicerContext, left: float | None) -> Answered:
         assert self._channels is not None
         began, channel = time.perf_counter(), self._channels.users
-        left = context.time_remaining()
         patience = self._splitter.patience(None if left is None or left > FOREVER else left)
         call = channel.send(body, self._passed_on(metadata, FORWARDED), patience)
         if not context.add_callback(call.cancel):  # the caller has gone, and so does the call
@@ -93,11 +94,11 @@ class Splitting:
         self._tell(self._splitter.forward_answered, time.perf_counter() - began)
         return Answered(answer, trailing)
 
-    def _refused(self, body: bytes, metadata: Metadata, own: Callable[[], bytes], seconds: float) -> Answered:
+    def _refused(self, own: Callable[[], Answered], seconds: float) -> Answered:
         """The candidate refused the request within `seconds`. Is it the request, or the candidate? This pod's own
         answer tells."""
         try:
-            answer = self._own(body, metadata, False, own)
+            answer = own()
         except RequestError as problem:
             status = STATUS_BY_ERROR[type(problem)]
             self._tell(self._splitter.forward_refused, status, seconds)
@@ -105,7 +106,9 @@ class Splitting:
         self._tell(self._splitter.forward_refused, 200, seconds)
         return answer
 
-    def _own(self, body: bytes, metadata: Metadata, copied: bool, own: Callable[[], bytes]) -> Answered:
+    def _own(
+        self, body: bytes, metadata: Metadata, copied: bool, own: Callable[[], bytes], given: float | None
+    ) -> Answered:
         began, status = time.perf_counter(), 500
         shadow = any(name == SHADOW.decode() for name, _ in metadata)
         try:
@@ -120,7 +123,7 @@ class Splitting:
         finally:
             seconds = time.perf_counter() - began
             if status and not shadow:
-                self._tell(self._splitter.own_answered, status, seconds)
+                self._tell(self._splitter.own_answered, status, seconds, given)
         if copied:
             self._tell(self._splitter.offer, self._copy(body, metadata, Told(answer, None, seconds)))
         more = ((SECONDS, f"{seconds:.6f}"),) if shadow else ()

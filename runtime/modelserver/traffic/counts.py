@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from modelserver.traffic.patience import FAIR_SECONDS
+
 if TYPE_CHECKING:
     from modelserver.traffic.compare import Difference  # it brings NumPy, which the port need not wait for
 
@@ -66,12 +68,14 @@ class Own:
     rejected: int = 0
     latency: Latencies = field(default_factory=Latencies)
 
-    def add(self, status: int, seconds: float, draining: bool) -> None:
-        """`draining`: a 503 is then not the model's fault."""
+    def add(self, status: int, seconds: float, draining: bool, given: float | None = None) -> None:
+        """`draining`: a 503 is then not the model's fault. `given`: the caller's time, in seconds; a 504 to one who
+        gives less than anybody needs is not, either."""
         self.requests += 1
         self.latency.observe(seconds)
         if status >= 500:
-            self.errors += not (draining and status == 503)
+            hurried = status == 504 and given is not None and given < FAIR_SECONDS
+            self.errors += not ((draining and status == 503) or hurried)
         elif status >= 400:
             self.rejected += 1
 

@@ -102,8 +102,8 @@ class Splitter:
 
     # --- what is counted, for gRPC's requests, too
 
-    def own_answered(self, status: int, seconds: float) -> None:
-        self.counts.own.add(status, seconds, self.app.draining)
+    def own_answered(self, status: int, seconds: float, given: float | None) -> None:
+        self.counts.own.add(status, seconds, self.app.draining, given)
 
     def forward_answered(self, seconds: float) -> None:
         self.counts.forwarded.requests += 1
@@ -209,7 +209,7 @@ class _Flight:
             if self._sent.shadow:
                 self._done(reply._replace(extra=f"{reply.extra}{SECONDS}: {seconds:.6f}\r\n"))
                 return
-            splitter.own_answered(reply.status, seconds)
+            splitter.own_answered(reply.status, seconds, timeout)
             if refused is not None:
                 splitter.forward_refused(reply.status, refused)
             self._done(reply)

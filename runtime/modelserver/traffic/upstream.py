@@ -1,10 +1,13 @@
 """One kept-alive connection to the candidate: a request out, its answer in, one at a time (RFC 9112)."""
 
 import asyncio
+import socket
+import struct
 from typing import NamedTuple, cast
 
 import httptools
 
+AT_ONCE = struct.pack("ii", 1, 0)  # on, for 0 seconds: what is unsent is dropped (socket(7))
 LARGEST_BYTES = 256 * 1024 * 1024  # of an answer: a candidate that never ends one must not fill this pod's memory
 
 
@@ -61,8 +64,10 @@ class Upstream(asyncio.Protocol):
             self._answer = self._parser = None
 
     def abort(self) -> None:
+        """By a reset: an end alone the candidate must take for a caller who has sent all and still waits."""
         self.open = False
         if self._transport is not None:
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             self._transport.abort()
 
     def close(self) -> None:

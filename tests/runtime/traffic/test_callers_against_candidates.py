@@ -1,7 +1,10 @@
 """What a caller does must not count against the candidate: a caller could else undo every rollout."""
 
+import json
 import socket
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,10 +14,10 @@ from modelserver.traffic.document import Address
 from modelserver.traffic.forward import Failed
 from modelserver.traffic.patience import Patience
 from tests.runtime import models
-from tests.runtime.processes import Reader, post
+from tests.runtime.processes import Reader, post, scraped
 from tests.runtime.test_grpc import Client as GrpcClient
 from tests.runtime.test_grpc import request
-from tests.runtime.traffic.fleet import BODY, CANDIDATE, PATH, STABLE, Client, Fleet, fleet, state
+from tests.runtime.traffic.fleet import BODY, CANDIDATE, PATH, STABLE, Client, Fleet, fleet, state, wait_until
 from tests.runtime.traffic.test_fallback import GOOD, made_up, to
 from tests.runtime.traffic.test_grpc_splitting import revision
 
@@ -53,6 +56,30 @@ def test_callers_in_a_hurry_keep_nobody_from_the_candidate(pair: Fleet) -> None:
         assert client.revision() == CANDIDATE
         assert failures(pair) == {}
         assert b'outcome="hurried"} 6' in client.ask("/metrics", method="GET")[2]
+
+
+def test_what_nobody_waits_for_any_more_the_candidate_does_not_run_or_count(tmp_path: Path) -> None:
+    """The first call runs, the others wait behind it: all end with the connections that they came over."""
+    slow = {"MODELSERVER_EXECUTION": "thread", "MODELSERVER_BATCHING": "off", "MODELSERVER_WARMUP_REQUESTS": "0"}
+    body = json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1.0]}]}).encode()
+    with fleet(tmp_path, models.slow(64), models.slow(1200), **slow) as both:
+        both.apply(weight=100)
+
+        def ask() -> None:
+            assert Client(both.stable).ask(body=body, **{"x-request-timeout-ms": "400"})[0] in (200, 504)
+
+        callers = [threading.Thread(target=ask) for _ in range(8)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(20)
+        wait_until(lambda: both_quiet(both))
+        assert state(both.candidate)["own"]["requests"] == state(both.candidate)["own"]["errors"] == 0
+        assert sum(failures(both).values()) == 8
+
+
+def both_quiet(both: Fleet) -> bool:
+    return all("modelserver_requests_in_flight 0" in scraped(server) for server in (both.stable, both.candidate))
 
 
 def test_a_patient_caller_still_finds_a_candidate_that_hangs(pair: Fleet) -> None:

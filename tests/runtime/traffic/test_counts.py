@@ -37,7 +37,9 @@ def test_whose_fault_a_status_is() -> None:
         own.add(status, 0.001, draining=False)
     for status in (404, 500, 503):
         own.add(status, 0.001, draining=True)
-    assert (own.requests, own.errors, own.rejected) == (7, 3, 2)
+    for given in (0.002, 2.0, None):
+        own.add(504, 0.001, draining=False, given=given)
+    assert (own.requests, own.errors, own.rejected) == (10, 5, 2)
 
 
 def test_the_worst_example_is_kept_and_outputs_are_bounded() -> None:
