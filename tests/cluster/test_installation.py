@@ -82,12 +82,14 @@ class Deployments:
     def __init__(self, *answers: Response | None) -> None:
         self.answers = list(answers)
         self.paths: list[str] = []
+        self.now = 0.0
 
     async def send(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: bytes | None = None,
         content_type: str = JSON, accept: str = JSON, within: float = REQUEST_SECONDS,
     ) -> Response:  # fmt: skip
         self.paths.append(path)
+        self.now += 0.5  # an answer takes its time
         answer = self.answers.pop(0)
         if answer is None:
             raise OutcomeUnknown("timed out")
@@ -96,14 +98,13 @@ class Deployments:
 
 def test_it_is_asked_every_quarter_of_a_minute_and_trouble_changes_nothing() -> None:
     async def story() -> None:
-        now = [0.0]
         other = Response(200, orjson.dumps({"items": [deployment("ops", "other", ONE)]}))
         api = Deployments(other, None, Response(500, b"{}"), Response(200, b'{"items":null}'))
-        neighbours = Neighbours(api, "ops", "me", (), lambda: now[0])
+        neighbours = Neighbours(api, "ops", "me", (), lambda: api.now)
         both = await asyncio.gather(neighbours.goes_first("a"), neighbours.goes_first("b"))
         assert [str(each) for each in both] == ["ops/other", "ops/other"]
         for quarter, expected in ((1, "ops/other"), (2, "ops/other"), (3, "None")):
-            now[0] = quarter * FRESH_SECONDS
+            api.now = quarter * FRESH_SECONDS
             assert str(await neighbours.goes_first("a")) == expected
         assert api.paths == ["/apis/apps/v1/deployments"] * 4
 

@@ -34,8 +34,9 @@ class Neighbours:
         if self._stale():
             async with self._looking:
                 if self._stale():  # else another worker asked while we waited
+                    asked = self._clock()  # not when it was answered: who comes back in 15 s shall ask again
                     await self._look()
-                    self._looked = self._clock()
+                    self._looked = asked
         first = looks_after(namespace, self._me, self._found)
         mine = (first.namespace, first.name) == (self._me.namespace, self._me.name)
         self._tell(namespace, None if mine else first)
