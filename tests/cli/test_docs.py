@@ -1,4 +1,4 @@
-"""docs/cli.md and docs/rollouts.md say what is there: every command and option, and nothing else."""
+"""docs/cli.md, docs/rollouts.md and docs/rollback.md say what is there: every command and option, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelway.cli.app import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/cli.md").read_text()
-STORY = (ROOT / "docs/rollouts.md").read_text()
+STORY = (ROOT / "docs/rollouts.md").read_text() + (ROOT / "docs/rollback.md").read_text()
 OF_ALL = {"--help", "--output", "--namespace", "--filename"}
 
 
@@ -31,7 +31,7 @@ def test_every_command_of_the_story_exists() -> None:
 
 
 def test_the_story_shows_the_rollout_of_the_example_and_files_that_exist() -> None:
-    (shown,) = re.findall(r"```yaml\n(.*?)```", STORY, re.DOTALL)
+    shown = next(each for each in re.findall(r"```yaml\n(.*?)```", STORY, re.DOTALL) if "strategy:" in each)
     assert shown in (ROOT / "examples/canary.yaml").read_text()
     files = set(re.findall(r"examples/[\w/.-]+\.(?:yaml|py)", STORY))
     assert len(files) >= 4
