@@ -122,3 +122,14 @@ def test_an_uninstall_leaves_models_that_answer_and_a_new_install_finds_them(
     assert children(namespace) == before
     assert not written
     assert report.failed == 0, report.document["failures"]
+
+
+@pytest.mark.timeout(180)
+def test_helm_test_serves_a_model_and_leaves_nothing(modelway: Cluster, say: Callable[[str], None]) -> None:
+    told = modelway.helm("test", "modelway", "--namespace", SYSTEM, "--timeout", "120s")
+    say(next(line for line in told.splitlines() if line.startswith("Phase:")))
+    assert "Phase:          Succeeded" in told
+    kinds = "md,pods,configmaps,serviceaccounts,roles,rolebindings"
+    brought = ("-l", "app.kubernetes.io/component=test", "-o", "name")
+    wait_until(lambda: not modelway.kubectl("-n", SYSTEM, "get", kinds, *brought).strip(), 30,
+               lambda: modelway.kubectl("-n", SYSTEM, "get", kinds, *brought))  # fmt: skip
