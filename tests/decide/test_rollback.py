@@ -140,6 +140,18 @@ def test_what_serves_and_was_never_promoted_stays_too() -> None:
     assert cluster.condition("Progressing")["reason"] == "RevisionNotFound"
 
 
+def test_a_first_revision_that_comes_up_already_goes_on() -> None:
+    cluster = Cluster(spec_of(ONE))
+    cluster.look()
+    cluster.change(back(spec_of(ONE), 7))
+    cluster.settle()
+    assert cluster.condition("Ready")["status"] == "True"
+    assert cluster.condition("Stalled")["reason"] == "RevisionNotFound"
+    cluster.remove(Kind.SERVICE, "digits")
+    cluster.settle()
+    assert (Kind.SERVICE, "digits") in cluster.children
+
+
 def test_a_new_resource_with_a_rollback_brings_nothing_up_and_says_why() -> None:
     cluster = Cluster(back(spec_of(ONE), 3))
     cluster.settle()

@@ -9,7 +9,7 @@ from typing import Final
 
 from modelway.api.resource import InvalidSpec, Spec, parse_spec
 from modelway.manifests.timestamps import parsed
-from modelway.world import Apply, Delete, Plan, Seed, World, Write
+from modelway.world import Apply, Delete, Kind, Plan, Seed, World, Write
 
 from . import diagnosis
 from .advance import advance, due
@@ -46,7 +46,7 @@ def decide(world: World, now: datetime) -> Plan:
 
 def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     situation = gather(world, spec, now)
-    if situation.asked.lost and (situation.stable is None or situation.candidate):
+    if _nothing_to_look_after(situation):
         return Plan(status=lost(situation), why=(situation.asked.lost,))
     found = _taken(stage(situation), world)
     trouble = diagnosis.trouble(situation, situation.target)
@@ -70,6 +70,14 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
         confirmed_after=step.confirmed_after,
         why=(message, *(each.why for each in writes)),
     )
+
+
+def _nothing_to_look_after(situation: Situation) -> bool:
+    """Whether nobody knows what the spec asks for, and nothing serves that could go on: a first revision that comes up
+    already does so, for that is what users wait for."""
+    if not situation.asked.lost or (situation.stable and situation.candidate is None):
+        return False
+    return situation.stable is not None or situation.child(Kind.DEPLOYMENT, situation.target) is None
 
 
 def _taken(found: Stage, world: World) -> Stage:
