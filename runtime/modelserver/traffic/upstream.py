@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 import httptools
@@ -67,7 +68,8 @@ class Upstream(asyncio.Protocol):
         """By a reset: an end alone the candidate must take for a caller who has sent all and still waits."""
         self.open = False
         if self._transport is not None:
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            with suppress(OSError, ValueError):  # it has ended by itself in this very moment: no descriptor
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             self._transport.abort()
 
     def close(self) -> None:
