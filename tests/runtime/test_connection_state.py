@@ -127,3 +127,13 @@ def test_the_answer_to_a_refused_head_request_has_no_body() -> None:
     _, connection, transport, _ = met()
     connection.data_received(b"HEAD / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999\r\n\r\n")
     assert transport.sent.startswith(b"HTTP/1.1 413 ") and transport.sent.endswith(b"\r\n\r\n")
+
+
+def test_what_the_server_itself_can_not_tell_is_a_500_and_the_connection_goes_on() -> None:
+    def full() -> dict[str, float]:
+        raise OSError(24, "Too many open files")
+
+    at, connection, transport, _ = met()
+    at.app.gauges = full
+    connection.data_received(b"GET /metrics HTTP/1.1\r\nHost: t\r\n\r\n" + REQUEST)
+    assert transport.sent.startswith(b"HTTP/1.1 500 ") and transport.sent.count(b"200 OK") == 1
