@@ -2,7 +2,6 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 CLUSTER_ENV = eval "$$($(PY) -m e2e.cluster env)"
-.DEFAULT_GOAL := help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,16 +17,14 @@ venv: .venv/installed ## the development environment, pinned by constraints.txt
 demo: venv ## cluster, images, chart, digits v1, update to v2 under load: the whole story in one command
 	@$(PY) -m e2e.demo
 
-check: venv ## the quick inner loop: lint, types, import contracts, drift, tests of values (a minute)
+lint: venv ## style, types, import contracts, generated files in step
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy operator runtime e2e bench
-	@.venv/bin/lint-imports --no-cache | tail -n 12
-	@$(PY) -m modelway.generate --check
+	@.venv/bin/lint-imports --no-cache --no-logo && $(PY) -m modelway.generate --check
+
+check: lint ## the quick inner loop: lint and the tests of values (a minute)
 	@$(PY) -m pytest -q $(addprefix tests/,api cli contract decide manifests measure measurement queue world)
 
-test: venv ## everything this machine can run, the real cluster's stories included
-	@$(MAKE) --no-print-directory cluster-up images
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy operator runtime e2e bench
-	@.venv/bin/lint-imports --no-cache | tail -n 12
+test: lint cluster-up images ## everything this machine can run, the real cluster's stories included
 	@$(PY) -m pytest tests e2e
 
 e2e: venv cluster-up images ## the user stories on the real cluster (STORY=update for one of them)
@@ -60,4 +57,4 @@ bench-operator: venv cluster-up images ## the operator with 1,000 ModelDeploymen
 clean: ## remove what this checkout built (the cluster's cache is kept)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
 
-.PHONY: help venv demo check test e2e test-gateway cluster-up cluster-down images generate format bench-runtime bench-operator clean
+.PHONY: help venv demo lint check test e2e test-gateway cluster-up cluster-down images generate format bench-runtime bench-operator clean
