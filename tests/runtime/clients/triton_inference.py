@@ -3,15 +3,13 @@
 import asyncio
 import urllib.request
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import grpc
 import numpy as np
 from calling import Call
 from triton_control import ALL, GRPC, HTTP, NO_MODEL, NO_VERSION, Row
-from tritonclient.utils import InferenceServerException
+from triton_stream import stream
 from values import VALUES, same
 
 CROWD = 50
@@ -188,27 +186,6 @@ async def time_is_up(client: Any) -> None:
         raise AssertionError("answered within 10 ms")
     await client.answer(hasty.close())
     assert (await client.infer("slow", client.input("x", [1.0]))).as_numpy("y").tolist() == [1.0]
-
-
-async def stream(client: Any) -> None:
-    given = {"model_name": "tiny", "inputs": [client.input("x", ROW)]}
-    if client.kind == "grpc":
-        errors: list[Exception] = []
-        with client.connected("tiny") as streaming:
-            streaming.start_stream(lambda result, error: errors.append(error))
-            with suppress(InferenceServerException):  # the stream may be over before anything was sent
-                streaming.async_stream_infer(**given)
-            streaming.stop_stream()
-        raise errors[0]
-
-    async def requests() -> Any:
-        yield given
-
-    try:
-        async for _ in client.clients["tiny"].stream_infer(requests()):
-            raise AssertionError("answered")
-    except grpc.RpcError as refused:  # of a stream that fails, this client hands gRPC's own error on
-        raise InferenceServerException(refused.details()) from None
 
 
 async def shared_memory(client: Any) -> None:
