@@ -116,3 +116,19 @@ def test_what_was_counted_while_a_node_was_lost_is_forgotten() -> None:
     assert after["candidate"] == before["candidate"], "it was not given up"
     assert after["epoch"] != before["epoch"]
     assert cluster.look().writes == ()
+
+
+def test_a_server_that_crashes_again_and_again_is_no_lost_node() -> None:
+    """Between two crashes it seems ready for a moment, and does not answer."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    cluster.run_controllers()
+    silent(cluster, cluster.candidate, 5)
+    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
+    crashed = ContainerState("server", False, True, 3, exit_code=137, exit_reason="OOMKilled")
+    cluster.pods[victim.name] = replace(victim, containers=(victim.containers[0], crashed))
+    cluster.wait(0.01)
+    cluster.look()
+    assert "crashed 3 times" in cluster.resource.status["rollout"]["message"]

@@ -45,7 +45,7 @@ def judge(situation: Situation) -> Judgement:
     if step is None or situation.position.began == situation.now:
         return before  # a step's first moment shows nothing of it, however often one decides then
     if why := excuse(situation):
-        return replace(before, waiting=(why,))
+        return replace(before, failed=_crashes(situation), waiting=(why,))
     if parsed(situation.document.get("at")) == situation.now:  # the shares are of this moment: nobody has read them
         return replace(before, waiting=(UNREAD,))
     checks = tuple(_applying(situation))
