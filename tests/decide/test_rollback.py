@@ -140,6 +140,27 @@ def test_what_serves_and_was_never_promoted_stays_too() -> None:
     assert cluster.condition("Progressing")["reason"] == "RevisionNotFound"
 
 
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_record_that_somebody_deleted_is_told_of_as_it_will_be(promoted: bool) -> None:
+    """Found by the simulator: what is told is what will be once the decision is carried out."""
+    cluster = Cluster(spec_of(ONE))
+    cluster.look()
+    if promoted:
+        cluster.settle()
+    cluster.change(back(spec_of(ONE), 9))
+    cluster.remove(Kind.CONTROLLER_REVISION, f"digits-{cluster.serving}")
+    cluster.look()
+    assert "digits has no revision 9: the history has 1." in cluster.condition("Stalled")["message"]
+    again = cluster.decide()
+    assert (again.writes, again.status) == ((), None)
+    cluster.change(back(spec_of(ONE), 1))
+    cluster.remove(Kind.CONTROLLER_REVISION, f"digits-{cluster.serving}")
+    cluster.look()
+    assert "spec.model says the same" in message(cluster)
+    again = cluster.decide()
+    assert (again.writes, again.status) == ((), None)
+
+
 def test_a_first_revision_that_comes_up_already_goes_on() -> None:
     cluster = Cluster(spec_of(ONE))
     cluster.look()

@@ -8,7 +8,7 @@ stands in the spec.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from modelway.api.resource import Spec
@@ -24,18 +24,39 @@ HOW_TO_GO_ON: Final = "Remove spec.rollback, or set its toRevision to another re
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``revision`` is the one that shall serve. ``lost`` says why the history can't give what spec.rollback names; then
-    it is what spec.model says, and nobody brings it up: what serves stays."""
+    """``revision`` is the one that shall serve. Where the history can't give what spec.rollback names (``lost`` says
+    why) it is what spec.model says, and nobody brings it up: what serves stays."""
 
     revision: Revision
     own: str  # the hash of what spec.model and spec.serving say
     to_revision: int | None = None
-    lost: str = ""
+    found: bool = True
+    history: tuple[int, ...] | None = None  # the numbers that there are; None where the right one can't be read
 
     @property
     def in_force(self) -> bool:
         """Whether a rollback decides what serves."""
-        return self.to_revision is not None and not self.lost
+        return self.to_revision is not None and self.found
+
+    @property
+    def lost(self) -> str:
+        """Why the history can't give what is asked for; empty if it can."""
+        if self.found:
+            return ""
+        said = f"spec.rollback.toRevision is {self.to_revision}, and"
+        if self.history is None:
+            return f"{said} this version of Modelway can't read that revision's snapshot. {HOW_TO_GO_ON}"
+        have = ", ".join(map(str, self.history))
+        told = f"the history has {have}" if have else "the history is empty"
+        return f"{said} {self.revision.deployment} has no revision {self.to_revision}: {told}. {HOW_TO_GO_ON}"
+
+    def keeping(self, revision: Revision) -> Asked:
+        """The same, told of the history as it will be: with what stays, should somebody have deleted its record."""
+        if self.found or self.history is None:
+            return self
+        if revision.number == self.to_revision:
+            return replace(self, revision=revision, found=True)
+        return replace(self, history=tuple(sorted({*self.history, revision.number})))
 
 
 def asked(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> Asked:
@@ -46,14 +67,9 @@ def asked(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> A
         return Asked(own, own.hash)
     record = numbered(number, records)
     if record is None:
-        return Asked(own, own.hash, number, _unknown(name, number, records))
+        return Asked(own, own.hash, number, False, tuple(sorted(each.number for each in records.values())))
     opened = record.opened(name)
-    if opened is None:
-        text = (
-            f"spec.rollback.toRevision is {number}, and this version of Modelway can't read that revision's snapshot."
-        )
-        return Asked(own, own.hash, number, f"{text} {HOW_TO_GO_ON}")
-    return Asked(opened, own.hash, number)
+    return Asked(opened, own.hash, number) if opened else Asked(own, own.hash, number, False)
 
 
 def numbered(number: int, records: Mapping[str, Record]) -> Record | None:
@@ -73,10 +89,3 @@ def told(of: Asked, revision: Revision) -> str:
         return f"{force}; spec.model says the same, so spec.rollback can be removed."
     own = names.revision(revision.deployment, of.own)
     return f"{force}, so what spec.model says ({own}) does not serve. Remove spec.rollback to go on with it."
-
-
-def _unknown(name: str, number: int, records: Mapping[str, Record]) -> str:
-    known = sorted(records.values(), key=lambda record: record.number)
-    have = ", ".join(str(record.number) for record in known)
-    told = f"the history has {have}" if have else "the history is empty"
-    return f"spec.rollback.toRevision is {number}, and {name} has no revision {number}: {told}. {HOW_TO_GO_ON}"

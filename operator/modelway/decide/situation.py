@@ -129,6 +129,8 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     stable = _with_digest(stable, world) if stable else None
     if stable and stable.hash == wanted.hash:
         stable = wanted
+    if stable or live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash))):
+        asked = asked.keeping(stable or wanted)
     return Situation(
         document,
         world,
