@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +17,17 @@ from typing import Any
 from bench.rollouts.faults import one_at_a_time
 from e2e.cluster import Cluster, ClusterError
 from e2e.cluster.commands import CommandFailed
-from e2e.load import Report
 from e2e.steps import Namespace, wait_until
 from examples.digits.store import NAMESPACE as STORE
 
 AWAY = 60.0
 PROXIES = 2.0  # seconds until every service proxy knows what the endpoints are
-UNREACHABLE = ("TimeoutError", "OSError: [Errno 113]")  # what a client sees of a machine that is gone
+# What a client sees of a machine that is gone, and of a pod's address that is.
+UNREACHABLE = ("TimeoutError", "OSError: [Errno 113]", "OSError: [Errno 101]")
+NO_SUCH_ADDRESS = "OSError: [Errno 101]"
+# The kernel remembers for so long where a connection that was never answered was led (its setting
+# nf_conntrack_tcp_timeout_syn_sent), and leads one from the same port there again; kube-proxy makes it forget UDP only.
+REMEMBERED = 120.0
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,10 @@ def _evict(namespace: Namespace, pod: str) -> None:
         namespace.cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
 
 
-def with_the_machine(report: Report, found: Iterable[Loss]) -> int:
-    """How many of a load's failed requests were under way to a lost machine, before the cluster knew of the loss."""
-    began, spans = report.document["started_at"], [(loss.cut, loss.left) for loss in found]
-    return sum(
-        failure["error"].startswith(UNREACHABLE)
-        and any(cut <= began + failure["at"] and began + failure["begun"] <= left for cut, left in spans)
-        for failure in report.document["failures"]
-    )
+def with_the_machine(failure: Mapping[str, Any], began: float, found: Iterable[Loss]) -> bool:
+    """Whether a failed request was under way to a lost machine before the cluster knew of the loss, or from a port that
+    the kernel still led there. ``began`` is when its load began, by the wall clock."""
+    sent, at = began + failure["begun"], began + failure["at"]
+    late = REMEMBERED if failure["error"].startswith(NO_SUCH_ADDRESS) else 0.0
+    unreachable = failure["error"].startswith(UNREACHABLE)
+    return unreachable and any(loss.cut <= at and sent <= loss.left + late for loss in found)

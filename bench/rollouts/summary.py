@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.rollouts.node_loss import Loss, with_the_machine
 from bench.rollouts.run import Result
@@ -29,19 +30,21 @@ def requests(reports: Mapping[str, Report], losses: Sequence[Loss], begun: float
     """Tells of the requests to each ModelDeployment; returns how many failed but for those that were lost together
     with a machine. ``begun`` is when the rollouts began, by the wall clock."""
     failed, sent = sum(report.failed for report in reports.values()), sum(report.sent for report in reports.values())
-    gone = sum(with_the_machine(report, losses) for report in reports.values())
+    gone = sum(len(report.document["failures"]) - len(_others(report, losses)) for report in reports.values())
     print(f"{sent} requests, {failed} failed")
     if losses:
         known = ", ".join(f"{loss.left - loss.cut:.0f}" for loss in losses)
-        print(f"  {gone} of these were sent to a machine that was lost, before the cluster knew ({known} s)")
+        print(f"  {gone} of these were led to a machine that was lost, before the cluster knew ({known} s)"
+              " or by the kernel's memory of that")  # fmt: skip
     for name, report in reports.items():
-        others = [each for each in report.document["failures"] if not _excused(report, each, losses)]
-        for failure in others[:SHOWN]:
+        for failure in _others(report, losses)[:SHOWN]:
             at = report.document["started_at"] + failure["at"] - begun
             took = failure["at"] - failure["begun"]
             print(f"  [{at:6.1f} s] {name}, {failure['client']}, after {took:.1f} s: {failure['error']}")
     return failed - gone
 
 
-def _excused(report: Report, failure: dict[str, object], losses: Sequence[Loss]) -> bool:
-    return with_the_machine(Report({**report.document, "failures": [failure]}), losses) > 0
+def _others(report: Report, losses: Sequence[Loss]) -> list[dict[str, Any]]:
+    """The failures that no lost machine explains."""
+    began = report.document["started_at"]
+    return [each for each in report.document["failures"] if not with_the_machine(each, began, losses)]
