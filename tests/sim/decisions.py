@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelway.api.status import Phase
+from modelway.decide.steps import Position
 from modelway.decide.verbs import VERBS
 from modelway.manifests import names
 from modelway.manifests.timestamps import parsed
@@ -146,6 +147,9 @@ def steps_take_their_time(view: View, decide: Decide) -> Objections:
         yield f"step {before[1]} began at {began} and is left at {view.now}, before its {step.duration_seconds} s"
     if step.pause is not None and step.duration_seconds is None:
         yield f"step {before[1]} waits for a person, and nobody said to go on"
+    ready, least = view.ready(view.target), Position(steps, before[1] - 1, view.now).pods(view.full)
+    if ready < least and not promoted:
+        yield f"step {before[1]} is left with {ready} ready pods of {least}"
 
 
 def failures_are_remembered(view: View, decide: Decide) -> Objections:

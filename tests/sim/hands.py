@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from modelway.manifests import names
+from tests.sim.deeds import front
 from tests.sim.world import NAMESPACE, World
 
 Tell = Callable[[str], None]
@@ -82,10 +83,20 @@ def forget(world: World, chance: Random, tell: Tell) -> None:
         world.advance(world.seconds + 5)
 
 
+def uproot(world: World, chance: Random, tell: Tell) -> None:
+    """Somebody deletes the Deployment of a revision that users do not reach: most often the candidate's."""
+    beside = [d for d in world.api.all("Deployment") if d["metadata"]["labels"][names.REVISION] != front(world)]
+    if beside:
+        name = chance.choice(beside)["metadata"]["name"]
+        tell(f"somebody deletes Deployment {name}")
+        world.api.delete("Deployment", NAMESPACE, name)
+        world.advance(world.seconds + 5)
+
+
 def doubt(world: World, chance: Random, tell: Tell) -> None:
     """The golden requests fail on the stable revision, too; or do not any more."""
     world.pods.doubtful = not world.pods.doubtful
     tell(f"the golden requests {'fail on the stable revision, too' if world.pods.doubtful else 'are right again'}")
 
 
-DEEDS: dict[Deed, int] = {lose_node: 1, hang: 1, scribble: 2, forget: 1, doubt: 1}
+DEEDS: dict[Deed, int] = {lose_node: 1, hang: 1, scribble: 2, forget: 1, uproot: 2, doubt: 1}

@@ -156,12 +156,6 @@ MUTANTS = (
         "    return 1\n",
     ),
     Mutant(
-        "a candidate whose Deployment was deleted starts anew",
-        "rollout.py",
-        "    return situation.position.began is None and situation.child",
-        "    return situation.child",
-    ),
-    Mutant(
         "a step ends without its pods",
         "advance.py",
         " or situation.ready(situation.target) < position.pods(situation.full):\n",
