@@ -162,18 +162,6 @@ MUTANTS = (
         ":\n",
     ),
     Mutant(
-        "a forgotten revision's number is given again",
-        "retire.py",
-        "if record.number == _latest(situation)}",
-        "if record.number > _latest(situation)}",
-    ),
-    Mutant(
-        "a deleted front comes back to who never answered",
-        "situation.py",
-        'or next(answering, "") or wanted.hash',
-        "or wanted.hash",
-    ),
-    Mutant(
         "who serves is promoted anew when nothing remembers it",
         "desired.py",
         "not stable.promoted_at and situation.readable:",

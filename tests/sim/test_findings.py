@@ -125,6 +125,24 @@ def test_a_candidate_that_served_long_ago_goes_only_when_nobody_calls_it() -> No
     assert len(world.api.all("Deployment")) == 2
 
 
+def test_a_revision_promoted_just_now_goes_only_when_nobody_calls_it_for_the_share_that_it_had() -> None:
+    """The user returned at once. Pods that had not read of the promotion, and served again, still sent half of the
+    requests to the other one when it went, five seconds later."""
+    world = canary({"setWeight": 50}, {"pause": {}})
+    before = front(world)
+    world.model(TWO)
+    until(world, 50)
+    world.settle(within=60)
+    world.pods.slow.update(pod["metadata"]["uid"] for pod in ready_pods(world, before))
+    world.act("promote-full")
+    while front(world) == before:
+        assert world.step() or world.wait(world.seconds + 60)
+    world.model(ONE)
+    world.settle()  # NobodyCallsWhatGoes objects
+    assert front(world) == before
+    assert len(world.api.all("Deployment")) == 1
+
+
 def test_a_first_revision_whose_pods_answer_before_its_deployment_says_so_keeps_them() -> None:
     """Its Deployment's report comes after the pod's. In between, a changed spec took users' only ready pod away."""
     world = watch(World())

@@ -13,7 +13,7 @@ from modelway.world import Child, Delete, Kind
 from . import capacity, gateway
 from .desired import Aim, front_serving, routes, shares
 from .situation import Situation
-from .traffic import draining
+from .traffic import PATIENCE, draining
 
 # After the switch every node's kube-proxy must have learnt it before the old pods go; it takes about a second.
 SETTLE: Final = timedelta(seconds=5)
@@ -101,7 +101,9 @@ def parting(situation: Situation, target: Aim) -> frozenset[str]:
     going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
     serving = target.stable.number if target.stable else 0
     records = situation.records
-    served = {hash for hash, record in records.items() if record.promoted_at and record.number <= serving}
+    since = situation.now - PATIENCE  # whoever was promoted later had a share of which a pod may still read
+    old = (r for r in records.values() if r.promoted_at and r.promoted_at <= since and r.number <= serving)
+    served = {record.hash for record in old}
     if situation.stable and target.stable and situation.stable.hash != target.stable.hash:
         going.add(situation.stable.hash)  # from the next decision on
     return frozenset(going - served)
