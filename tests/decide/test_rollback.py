@@ -140,6 +140,20 @@ def test_what_serves_and_was_never_promoted_stays_too() -> None:
     assert cluster.condition("Progressing")["reason"] == "RevisionNotFound"
 
 
+def test_a_first_revision_that_fails_meanwhile_is_told_of_once() -> None:
+    """Found by the simulator."""
+    cluster = Cluster(spec_of("s3://models/bad/"))
+    cluster.look()
+    cluster.run_controllers()
+    cluster.change(back(spec_of("s3://models/bad/"), 9))
+    cluster.look()
+    cluster.wait(601)
+    cluster.look()
+    again = cluster.decide()
+    assert (again.writes, again.status) == ((), None)
+    assert cluster.condition("Stalled")["reason"] == "RevisionNotFound"
+
+
 @pytest.mark.parametrize("promoted", [True, False])
 def test_a_record_that_somebody_deleted_is_told_of_as_it_will_be(promoted: bool) -> None:
     """Found by the simulator: what is told is what will be once the decision is carried out."""

@@ -74,10 +74,11 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
 
 def _nothing_to_look_after(situation: Situation) -> bool:
     """Whether nobody knows what the spec asks for, and nothing serves that could go on: a first revision that comes up
-    already does so, for that is what users wait for."""
+    already, or failed to, is told of as ever."""
     if not situation.asked.lost or (situation.stable and situation.candidate is None):
         return False
-    return situation.stable is not None or situation.child(Kind.DEPLOYMENT, situation.target) is None
+    begun = situation.child(Kind.DEPLOYMENT, situation.target) is not None or situation.target.failure is not None
+    return situation.stable is not None or not begun
 
 
 def _taken(found: Stage, world: World) -> Stage:

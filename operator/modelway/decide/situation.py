@@ -129,7 +129,7 @@ def gather(world: World, spec: Spec, now: datetime) -> Situation:
     stable = _with_digest(stable, world) if stable else None
     if stable and stable.hash == wanted.hash:
         stable = wanted
-    if stable or live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash))):
+    if stable or wanted.failure or live.get((Kind.DEPLOYMENT, names.revision(name, wanted.hash))):
         asked = asked.keeping(stable or wanted)
     return Situation(
         document,
