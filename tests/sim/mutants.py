@@ -167,12 +167,6 @@ MUTANTS = (
         "not stable.promoted_at and situation.readable:",
         "not stable.promoted_at:",
     ),
-    Mutant(
-        "pods that can't be asked are touched for ever",
-        "traffic.py",
-        "    if at is None or not recent(situation, wanted):\n        return\n",
-        "    if at is None:\n        return\n",
-    ),
 )
 
 
