@@ -15,8 +15,8 @@ from modelserver.traffic.channel import Channels, Metadata, Refusal
 from modelserver.traffic.forward import Failed
 from modelserver.traffic.outgoing import FORWARDED, SHADOW, facts
 from modelserver.traffic.shadow import Copy, Told
-from modelserver.traffic.share import HALF, Asked, next_in_share, to_candidate
-from modelserver.traffic.splitter import SECONDS
+from modelserver.traffic.share import Asked, Dealt, next_in_share, to_candidate
+from modelserver.traffic.splitter import SECONDS, drawn
 
 if TYPE_CHECKING:
     from modelserver.traffic.splitter import Splitter
@@ -46,7 +46,7 @@ class Splitting:
         self._metadata = tuple(splitter.app.headers.items())
         self._largest = splitter.app.settings.max_header_bytes - GROWTH
         self._lock = threading.Lock()  # of the two counters
-        self._carried = self._carried_shadow = HALF
+        self._dealt, self._dealt_shadow = Dealt(0, drawn()), Dealt(0, drawn())
 
     def answer(self, body: bytes, settled: bool, context: grpc.ServicerContext, own: Callable[[], bytes]) -> Answered:
         """`own` answers here. Raises what `own` does."""
@@ -74,10 +74,10 @@ class Splitting:
         if self._channels is None or asked.settled:
             return False, False
         with self._lock:
-            chosen, self._carried = to_candidate(asked, document, self._carried)
+            chosen, self._dealt = to_candidate(asked, document, self._dealt, drawn())
             if chosen or document.shadow is None:
                 return chosen, False
-            copied, self._carried_shadow = next_in_share(document.shadow.share, self._carried_shadow)
+            copied, self._dealt_shadow = next_in_share(document.shadow.share, self._dealt_shadow, drawn())
         return False, copied
 
     def _forward(self, body: bytes, metadata: Metadata, context: grpc.ServicerContext, left: float | None) -> Answered:

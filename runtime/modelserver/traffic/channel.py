@@ -11,8 +11,9 @@ from typing import Any
 import grpc
 
 from modelserver.traffic.circuit import Circuit
+from modelserver.traffic.contact import Contact
 from modelserver.traffic.document import Address
-from modelserver.traffic.forward import HURRIED, Failed
+from modelserver.traffic.forward import AWAITED, HURRIED, Failed
 from modelserver.traffic.patience import Patience
 from modelserver.traffic.pool import CONNECT_SECONDS
 
@@ -45,10 +46,10 @@ class Refusal(Exception):
 class Channel:
     """The way to one candidate's gRPC port. Methods may be called from any thread."""
 
-    def __init__(self, address: Address, connections: int) -> None:
+    def __init__(self, address: Address, connections: int, contact: Contact) -> None:
         self._channels = [grpc.insecure_channel(str(address), OPTIONS) for _ in range(connections)]
         self._next = itertools.cycle([channel.unary_unary(METHOD) for channel in self._channels])
-        self._circuit = Circuit()
+        self._circuit, self._contact = Circuit(), contact
         self._lock = threading.Lock()  # of the circuit, the cycle, and the calls under way
         self._under_way, self._retired = 0, False
 
@@ -58,7 +59,7 @@ class Channel:
             if self._retired:  # a newer document came after this call was meant for the candidate
                 raise Failed("unreachable", "It is no candidate any more.")
             if not self._circuit.allow(time.monotonic()):
-                raise Failed("unreachable", "The candidate could not be reached a moment ago.")
+                raise Failed(self._unreachable, "The candidate could not be reached a moment ago.")
             call = next(self._next)
             self._under_way += 1
         try:
@@ -90,6 +91,7 @@ class Channel:
             raise self._refused(call, patience) from None
         with self._lock:
             self._circuit.answered()
+            self._contact.made()
         return answer, _plain(call)
 
     def _refused(self, call: Any, patience: Patience) -> Exception:
@@ -102,6 +104,7 @@ class Channel:
         with self._lock:
             if signed or crowded:
                 self._circuit.answered()
+                self._contact.made()
             elif hurried:
                 self._circuit.abandoned()
             else:
@@ -109,10 +112,14 @@ class Channel:
         if code in ANSWERS and signed:
             return Refusal(code, details, trailing)
         if crowded or code is grpc.StatusCode.UNAVAILABLE:
-            return Failed("overloaded" if signed or crowded else "unreachable", details)
+            return Failed("overloaded" if signed or crowded else self._unreachable, details)
         if hurried:
             return Failed(HURRIED, details)
         return Failed("timeout" if code is grpc.StatusCode.DEADLINE_EXCEEDED else "error", f"{code.name}: {details}")
+
+    @property
+    def _unreachable(self) -> str:
+        return AWAITED if self._contact.awaited(time.monotonic()) else "unreachable"
 
     def retire(self) -> None:
         """Close when the last call has ended: closing cancels those that are under way."""
@@ -127,9 +134,9 @@ class Channel:
 class Channels:
     """To one candidate: copies can't take connections, or the circuit, from users."""
 
-    def __init__(self, address: Address) -> None:
-        self.users = Channel(address, CONNECTIONS_OF_USERS)
-        self.copies = Channel(address, CONNECTIONS_OF_COPIES)
+    def __init__(self, address: Address, contact: Contact) -> None:
+        self.users = Channel(address, CONNECTIONS_OF_USERS, contact)
+        self.copies = Channel(address, CONNECTIONS_OF_COPIES, contact)
 
     def retire(self) -> None:
         self.users.retire()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelserver.metrics import Metrics
 from modelserver.traffic.counts import Counts
 from modelserver.traffic.document import Shadowing
-from modelserver.traffic.forward import Failed
+from modelserver.traffic.forward import UNCOUNTED, Failed
 
 if TYPE_CHECKING:
     from modelserver.traffic.compare import Difference  # it brings NumPy, which the port need not wait for
@@ -98,6 +98,9 @@ class Shadows:
             loop = asyncio.get_running_loop()
             found = await loop.run_in_executor(self._pool, differences, copy, candidate)
         except Failed as problem:
+            if problem.kind in UNCOUNTED:
+                counted.sent, counted.dropped = counted.sent - 1, counted.dropped + 1
+                return "dropped"
             counted.failed += 1
             counted.failure = str(problem)
             return "failed"

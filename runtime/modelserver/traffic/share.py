@@ -1,16 +1,16 @@
 """Which way a request goes: to the candidate, or not. Pure: what is known of the request in, the decision out.
 
 In this order: what another pod has already split stays; what names a version means this one; a pinned header decides;
-a sticky key decides by its hash; all others are dealt out by an error-diffusing counter, which is exact: of any 100
-requests in a row, a weight of w% gets w, or one more or less where w is no whole number.
+a sticky key decides by its hash; all others are dealt out. At 25% that is one of four requests in a row, whichever a
+die says: exact, and yet in step with nothing. A counter alone would send the candidate always the same image of a
+client that sends four in turn.
 """
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from modelserver.traffic.document import WHOLE, Document
-
-HALF = WHOLE // 2  # where the counter starts, so that the first request of a small share comes in the middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +22,42 @@ class Asked:
     sticky: bytes | None = None
 
 
-def to_candidate(asked: Asked, document: Document, carried: int) -> tuple[bool, int]:
-    """Whether the candidate shall answer, and the counter as it is now; `carried` is the counter as it was."""
+class Dealt(NamedTuple):
+    """How far the dealing has come: `position` in the present whole of a request and the `place` in it at which the
+    candidate gets one, both from 0 to `WHOLE - 1`; it is `owed` one where two places met in one request."""
+
+    position: int
+    place: int
+    owed: int = 0
+
+
+def to_candidate(asked: Asked, document: Document, dealt: Dealt, drawn: int) -> tuple[bool, Dealt]:
+    """Whether the candidate shall answer, and how far the dealing has come then.
+
+    `drawn` is a random number from 0 to `WHOLE - 1`.
+    """
     candidate = document.candidate
     if candidate is None or asked.settled:
-        return False, carried
+        return False, dealt
     if asked.pinned:
-        return True, carried
+        return True, dealt
     if asked.sticky is not None:
-        return step_of(asked.sticky, candidate.revision) < document.weight, carried
-    return next_in_share(document.weight, carried)
+        return step_of(asked.sticky, candidate.revision) < document.weight, dealt
+    return next_in_share(document.weight, dealt, drawn)
 
 
-def next_in_share(share: int, carried: int) -> tuple[bool, int]:
-    """The next request of a row: whether it is of the share (in hundredths of a percent), and the new counter.
+def next_in_share(share: int, dealt: Dealt, drawn: int) -> tuple[bool, Dealt]:
+    """The next request of a row: whether it is of the share (in hundredths of a percent), and the dealing after it.
 
-    Each request adds the share to the counter, and each whole that comes together is a request: Bresenham's line.
+    Stratified sampling: requests are laid end to end, each as long as the share, and of each whole one place is drawn.
     """
-    carried += share
-    return (True, carried - WHOLE) if carried >= WHOLE else (False, carried)
+    start, place, owed = dealt
+    end = start + share
+    owed += start <= place < end
+    if end >= WHOLE:
+        end, place = end - WHOLE, drawn
+        owed += place < end
+    return owed > 0, Dealt(end, place, owed - (owed > 0))
 
 
 def step_of(key: bytes, revision: str) -> int:

@@ -6,6 +6,7 @@ a candidate there is no Splitter, and nothing of this is in the way.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -16,12 +17,12 @@ from modelserver.server.heads import Known
 from modelserver.server.http1 import JSON_LENGTH
 from modelserver.server.workers import INLINE_BYTES, Cancel, Workers
 from modelserver.traffic.counts import Counts
-from modelserver.traffic.document import Document
-from modelserver.traffic.forward import HURRIED, Failed, Forwarder
+from modelserver.traffic.document import WHOLE, Document
+from modelserver.traffic.forward import UNCOUNTED, Failed, Forwarder
 from modelserver.traffic.outgoing import FORWARDED, SHADOW, Outgoing, outgoing
 from modelserver.traffic.patience import Patience, patience
 from modelserver.traffic.shadow import Copy, Shadows, Told
-from modelserver.traffic.share import HALF, next_in_share, to_candidate
+from modelserver.traffic.share import Dealt, next_in_share, to_candidate
 from modelserver.traffic.upstream import Answer
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Splitter:
         self.app, self.document, self.counts, self.way = app, document, counts, way
         self.revision = app.settings.revision or ""
         self._workers = workers
-        self._carried = self._carried_shadow = HALF
+        self._dealt, self._dealt_shadow = Dealt(0, drawn()), Dealt(0, drawn())
         self.grpc: Splitting | None = None  # the same for gRPC's calls, where that port is on
         self._outgoing: dict[bytes, Outgoing] = {}
         self._slow: float | None = None
@@ -75,7 +76,7 @@ class Splitter:
         flight = _Flight(self, known, body, done, sent)
         forward = False
         if self.way is not None:
-            forward, self._carried = to_candidate(sent.asked, self.document, self._carried)
+            forward, self._dealt = to_candidate(sent.asked, self.document, self._dealt, drawn())
         if forward:
             flight.forward()
         else:
@@ -112,7 +113,7 @@ class Splitter:
 
     def forward_failed(self, kind: str) -> None:
         self.app.metrics.forwarded(kind)
-        if kind != HURRIED:
+        if kind not in UNCOUNTED:
             self.counts.forwarded.requests += 1
             self.counts.forwarded.failed[kind] += 1
 
@@ -133,7 +134,7 @@ class Splitter:
         way, shadowing, core = self.way, self.document.shadow, self.app.core
         if way is None or shadowing is None or core is None or sent.asked.settled:
             return
-        chosen, self._carried_shadow = next_in_share(shadowing.share, self._carried_shadow)
+        chosen, self._dealt_shadow = next_in_share(shadowing.share, self._dealt_shadow, drawn())
         if not chosen:
             return
         head, codec = sent.head(SHADOW, self.revision, len(body)), known.endpoint.codec or ""
@@ -217,6 +218,11 @@ class _Flight:
                 splitter.shadow(known, self._body, self._sent, reply, seconds)
 
         self._cancel = splitter.answer(known, self._body, left, answered)
+
+
+def drawn() -> int:
+    """A throw of the die that `share` asks for."""
+    return int(random.random() * WHOLE)
 
 
 def passed_back(answer: Answer) -> Reply:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelserver.server.app import App
 from modelserver.server.workers import Workers
+from modelserver.traffic.contact import Contact
 from modelserver.traffic.counts import Counts
 from modelserver.traffic.document import Candidate, Document
 from modelserver.traffic.forward import Forwarder
@@ -30,6 +31,7 @@ class Traffic:
         self._shadows = Shadows(app.metrics)
         self._way: Way | None = None
         self._channels: Channels | None = None  # the way for gRPC
+        self._contact = Contact(time.monotonic())  # of the candidate, in this epoch
         self._candidate: Candidate | None = None  # where the way leads
         self._epoch: tuple[str, str] | None = None  # (candidate's revision, epoch) of which is counted
         self._timer: asyncio.TimerHandle | None = None
@@ -63,6 +65,7 @@ class Traffic:
         former, same = self.app.counts, epoch is not None and epoch == self._epoch
         self._epoch = epoch
         if former is None or not same:
+            self._contact.begin(time.monotonic())
             return Counts(generation, time.monotonic())
         return replace(former, generation=generation)
 
@@ -78,13 +81,13 @@ class Traffic:
         self._way = self._channels = None
         if candidate is None:
             return
-        now, most = self._loop.time, self.app.settings.max_in_flight
+        now, most, contact = time.monotonic, self.app.settings.max_in_flight, self._contact
         users, copies = Pool(candidate.http, most, now), Pool(candidate.http, ASKERS, now)
-        self._way = Way(Forwarder(users, now), Forwarder(copies, now), self._shadows)
+        self._way = Way(Forwarder(users, contact, now), Forwarder(copies, contact, now), self._shadows)
         if candidate.grpc is not None and self.app.settings.grpc_port:
             from modelserver.traffic.channel import Channels
 
-            self._channels = Channels(candidate.grpc)
+            self._channels = Channels(candidate.grpc, self._contact)
 
     def _look(self) -> None:
         # Set first: whatever goes wrong with one document, the next one is read.

@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from modelserver.traffic.channel import Channel
+from modelserver.traffic.contact import Contact
 from modelserver.traffic.document import Address
 from modelserver.traffic.forward import Failed
 from modelserver.traffic.patience import Patience
@@ -170,7 +171,7 @@ def test_metadata_that_python_would_not_send_are_no_failure(pair: Fleet, odd: by
 
 def test_a_call_that_was_meant_for_a_former_candidate_is_answered_here() -> None:
     """The document may change between the decision and the call, which come in two threads."""
-    channel = Channel(Address("127.0.0.1", 1), 1)
+    channel = Channel(Address("127.0.0.1", 1), 1, Contact(0.0))
     channel.retire()
     with pytest.raises(Failed) as failed:
         channel.send(b"", (), Patience(1.0))
