@@ -84,6 +84,7 @@ class Subject:
         reason, seconds = stalled.get("reason", ""), time.monotonic() - begun
         if not wrong and reason != outcome.reason:
             wrong = f"it ended with {reason or 'a promotion'}, not {outcome.reason or 'a promotion'}"
+            wrong += f": {stalled['message']}" if stalled.get("message") else ""
         result = Result(outcome, seconds, reason, stalled.get("message", ""), wrong)
         self.results.append(result)
         return result
