@@ -45,7 +45,7 @@ def main() -> None:
     cluster = current()
     install_chart(cluster)
     install_store(cluster)
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=130)
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=400s", timeout=410)
     cluster.kubectl("create", "namespace", NAMESPACE)
     namespace = Namespace(cluster, NAMESPACE)
 
