@@ -262,9 +262,10 @@ class Cluster:
         uri = self.children[Kind.CONTROLLER_REVISION, deployment.name].body["data"]["model"]["uri"] if mine else ""
         for pod in mine:
             if pod.name in self.pods and "bad" not in uri:
-                self.pods[pod.name] = replace(
-                    pod, ready=True, ready_since=pod.ready_since or self.now, containers=fetched(uri)
-                )
+                crashed = any(container.restarts for container in pod.containers)
+                containers = pod.containers if crashed else fetched(uri)
+                since = pod.ready_since or self.now
+                self.pods[pod.name] = replace(pod, ready=True, ready_since=since, containers=containers)
         for _ in range(replicas - len(mine)):
             name = f"{deployment.name}-{self._uid()}"
             self.pods[name] = Pod(

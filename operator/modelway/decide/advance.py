@@ -78,13 +78,13 @@ def told(situation: Situation) -> str:
     """The step in a sentence that stays the same for as long as the step does."""
     position = situation.position
     step = position.step
-    if position.done:
+    if position.done and not position.held:
         return "Every step is done; it takes over as soon as all of its pods are ready."
-    if step is None:
-        return ""
-    where = f"Step {position.index + 1} of {len(position.steps)}:"
+    where = "Every step is done:" if position.done else f"Step {position.index + 1} of {len(position.steps)}:"
     if position.held:
         return f"{where} held. {position.held.rstrip('.')}."  # a check's sentence has no full stop
+    if step is None:
+        return ""
     share = f"{position.weight}% of the requests" if position.weight else "no requests"
     until = f" until {rfc3339(position.ends_at)}" if position.ends_at else ""
     if step.set_weight is not None:

@@ -11,7 +11,7 @@ from modelway.api.analysis import Check, Prometheus
 from modelway.manifests.timestamps import parsed, precise
 from modelway.world import Number
 
-from . import diagnosis
+from . import crashes, diagnosis, verbs
 from .checks import evaluate, judge_number, measurable
 from .disturbance import excuse
 from .finding import Finding, Limit, State
@@ -28,8 +28,6 @@ class Judgement:
     failures: tuple[dict[str, Any], ...] = ()  # as in status.rollout.failures
 
 
-CRASHES: Final = 3  # one may be the node's; Kubernetes backs off from the third on
-
 UNREAD: Final = "The shares have just changed."
 
 NONE: Final = Judgement()
@@ -42,7 +40,8 @@ def judge(situation: Situation) -> Judgement:
         return NONE
     rollout: Any = situation.resource.status.get("rollout") or {}
     before = Judgement(failures=tuple(rollout.get("failures") or ()))
-    if step is None or situation.position.began == situation.now:
+    done = situation.position.done and not verbs.insisted(situation.resource, situation.obeyed, candidate.hash)
+    if (step is None and not done) or situation.position.began == situation.now:
         return before  # a step's first moment shows nothing of it, however often one decides then
     if why := excuse(situation):
         return replace(before, failed=_crashes(situation), waiting=(why,))
@@ -65,14 +64,12 @@ def judge(situation: Situation) -> Judgement:
 def _crashes(situation: Situation) -> Finding | None:
     """A candidate whose server crashes again and again has failed, whatever its answers in between are."""
     assert situation.candidate
-    pods = situation.pods(situation.candidate.hash)
-    servers = [c for pod in pods for c in pod.containers if not c.init and c.exit_code]
-    crashes = sum(container.restarts for container in servers)
-    if crashes < CRASHES:
+    times, pods = crashes.count(situation), situation.pods(situation.candidate.hash)
+    if times < crashes.MOST:
         return None
     cause = diagnosis.trouble(situation, situation.candidate)
-    text = f"its server crashed {crashes} times{f': {cause.message}' if cause else ''}".removesuffix(".")
-    return Finding("restarts", State.FAILED, text, value=float(crashes), samples=len(pods), name="restarts")
+    text = f"its server crashed {times} times{f': {cause.message}' if cause else ''}".removesuffix(".")
+    return Finding("restarts", State.FAILED, text, value=float(times), samples=len(pods), name="restarts")
 
 
 def queries(situation: Situation) -> tuple[tuple[str, str], ...]:
@@ -90,11 +87,12 @@ def _query(situation: Situation, asked: Prometheus) -> tuple[str, str]:
 
 
 def _applying(situation: Situation) -> Iterator[Check]:
-    """The checks that can be measured in this step, and those of the step itself."""
+    """The checks that can be measured in this step, and those of the step itself; after the last one, too, while the
+    candidate's other pods come up."""
     position, rollout = situation.position, situation.spec.rollout
-    if position.step is None:
+    if position.step is None and not position.done:
         return
-    own = position.step.analysis.checks if position.step.analysis else ()
+    own = position.step.analysis.checks if position.step and position.step.analysis else ()
     copied = position.shadow.percent if position.shadow else 0
     for check in (*rollout.effective_checks, *own):
         if measurable(_limit(check, ()), position.weight, copied):
@@ -104,7 +102,8 @@ def _applying(situation: Situation) -> Iterator[Check]:
 def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> Judgement:
     rollout: Any = situation.resource.status.get("rollout") or {}
     before = {each.get("check"): each for each in rollout.get("failures") or ()}
-    failed, failures, waiting = _crashes(situation), [], []
+    failed, failures, unrest = _crashes(situation), [], crashes.restless(situation)
+    waiting = [unrest] if unrest else []
     for check, finding in pairs:
         told = before.get(finding.name)
         if finding.dry_run:

@@ -11,7 +11,7 @@ from modelway.api.resource import InvalidSpec, Spec, parse_spec
 from modelway.manifests.timestamps import parsed
 from modelway.world import Apply, Delete, Kind, Plan, Seed, World, Write
 
-from . import diagnosis
+from . import crashes, diagnosis
 from .advance import advance, due
 from .cause import failure
 from .desired import Aim, aim, desired
@@ -111,6 +111,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | N
         moments.append(settled)
     if found in TIMED:
         moments += [moment for moment in (deadline_at(situation),) if moment]
+        moments += [moment for moment in (crashes.calm_at(situation),) if moment and moment > situation.now]
         # A step whose time is over waits for what is measured, which wakes by itself: no reason to look without pause.
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):

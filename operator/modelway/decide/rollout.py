@@ -9,7 +9,7 @@ from typing import Final
 
 from modelway.world import Kind
 
-from . import capacity
+from . import capacity, crashes, verbs
 from .gates import gate
 from .judgement import judge
 from .situation import Situation
@@ -81,11 +81,14 @@ def _proven_and_enough_ready_pods(situation: Situation) -> bool:
 
 def _proven(situation: Situation) -> bool:
     """No steps are left, or there are none; and the gates are passed. The moment that ended the last step does not
-    promote, too, unless a person did both: deciding twice is deciding once."""
+    promote, too, unless a person did both: deciding twice is deciding once. Nor is a candidate promoted that fails, or
+    crashed a moment ago, while its other pods come up."""
     if situation.stable is None or situation.returning:
         return True
     if situation.position.done:
-        return situation.position.began != situation.now or situation.obeyed.done
+        stands = judge(situation).failed is None and not crashes.restless(situation)
+        insisted = verbs.insisted(situation.resource, situation.obeyed, situation.target.hash)
+        return situation.obeyed.done or (situation.position.began != situation.now and (stands or insisted))
     return not situation.position.steps and gate(situation).passed
 
 
@@ -107,7 +110,7 @@ def _held(situation: Situation) -> bool:
 def _in_its_steps(situation: Situation) -> bool:
     """Its first pods are ready and the gates passed, or were before."""
     if situation.position.began is not None:
-        return not situation.position.done
+        return not situation.position.done or judge(situation).failed is not None  # which holds it, or has ended it
     enough = situation.ready(situation.target) >= max(1, situation.needed(situation.target))
     return bool(situation.position.steps) and enough and gate(situation).passed
 

@@ -98,7 +98,7 @@ def _pause(subject: Subject, ignored: Obeyed, now: datetime) -> Obeyed:
 
 
 def _resume(subject: Subject, ignored: Obeyed, now: datetime) -> Obeyed:
-    refusal = _not_in_steps(subject)
+    refusal = "" if subject.rolling and subject.position.held else _not_in_steps(subject)
     if refusal:
         return replace(ignored, message=refusal)
     if subject.position.held:
@@ -131,7 +131,20 @@ def _not_in_steps(subject: Subject) -> str:
         return _NOT_ROLLING
     if subject.position.began is None:
         return "The revision is still coming up; promote-full would skip its gates and steps."
+    if subject.position.done and subject.position.held:
+        return "It is held behind its last step; promote-full lets it take over all the same."
     return "Every step is done; it is about to take over." if subject.position.done else ""
+
+
+def insisted(resource: Resource, obeyed: Obeyed, revision: str) -> bool:
+    """Whether a person said that this revision (its hash) shall take over, whatever is found."""
+    rollout: Any = resource.status.get("rollout") or {}
+    last = rollout.get("lastAction") or {}
+    said = [obeyed.action if obeyed.done else "", last.get("action", "") if last.get("result") == "Done" else ""]
+    mine = (revision, names.revision(resource.name, revision))
+    found = [_ACTION.match(str(each)) for each in said]
+    return any(each is not None and each[1] == "promote-full" and each[2] in mine for each in found)
+
 
 
 _VERBS: Final[dict[str, Callable[[Subject, Obeyed, datetime], Obeyed]]] = {
