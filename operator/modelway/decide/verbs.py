@@ -146,7 +146,6 @@ def insisted(resource: Resource, obeyed: Obeyed, revision: str) -> bool:
     return any(each is not None and each[1] == "promote-full" and each[2] in mine for each in found)
 
 
-
 _VERBS: Final[dict[str, Callable[[Subject, Obeyed, datetime], Obeyed]]] = {
     "promote": _promote,
     "promote-full": _promote_full,
