@@ -117,7 +117,8 @@ def weight_is_read(world: World, view: View) -> str:
     left, steps = view.step_before, view.spec.rollout.effective_steps
     if view.obeyed or not same or not left < int(after.get("step") or 0) or not 0 < left <= len(steps):
         return ""
-    weight, known = steps[left - 1].set_weight, {pod.uid for pod in view.seen.pods if pod.ready}
+    weight = steps[left - 1].set_weight
+    known = {pod.uid for pod in view.seen.pods if pod.ready and not pod.deleting}  # the others are on their way out
     for pod in ready_pods(world, front(world)) if weight is not None else ():
         document = world.pods.read.get(pod["metadata"]["uid"], {})
         if pod["metadata"]["uid"] in known and document.get("weight") != weight:
