@@ -24,7 +24,7 @@ def test_who_only_holds_a_connection_must_go(linear_model: Path, what: str) -> N
     settings = {
         "MODELSERVER_MAX_CONNECTIONS": str(MOST),
         # A silent one has this long; for a head that has begun the usual time would be far too long here.
-        "MODELSERVER_HEADER_TIMEOUT_SECONDS": "1" if what == "silence" else "600",
+        "MODELSERVER_HEADER_TIMEOUT_SECONDS": "4" if what == "silence" else "600",
     }
     with running(linear_model, **settings) as server:
         asking = server.connect()
