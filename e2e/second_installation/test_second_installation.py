@@ -28,6 +28,7 @@ def images(cluster: Cluster) -> list[str]:
 
 @pytest.fixture
 def second(modelway: Cluster) -> Iterator[Namespace]:
+    modelway.kubectl("delete", "namespace", SECOND, "--ignore-not-found", "--timeout=60s")  # the former test's, going
     modelway.kubectl("create", "namespace", SECOND)
     yield Namespace(modelway, SECOND)
     modelway.kubectl("delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/instance=second")

@@ -103,6 +103,8 @@ def test_an_uninstall_leaves_models_that_answer_and_a_new_install_finds_them(
     load, before = under_load(namespace), children(namespace)
     try:
         cluster.helm("uninstall", "modelway", "-n", SYSTEM, "--wait")
+        pods = ("get", "pods", "-n", SYSTEM, "-o", "name")  # on their way out, for which Helm does not wait
+        wait_until(lambda: not cluster.kubectl(*pods).strip(), 60, lambda: cluster.kubectl(*pods))
         left = cluster.kubectl("get", "all,sa,cm,role,rolebinding,lease", "-n", SYSTEM, "-o", "name").split()
         wide = cluster.kubectl("get", "clusterrole,clusterrolebinding,crd", "-o", "name").split()
         time.sleep(5)

@@ -140,8 +140,16 @@ def test_what_is_no_number_is_a_sentence(monitored: Monitored, query: str, said:
     assert told.endswith(".")
 
 
+def states(pid: int) -> list[str]:
+    """Of a process's threads, as proc(5) says."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [task.read_text().rpartition(") ")[2][0] for task in tasks]
+
+
 def test_one_that_hangs_and_one_that_is_not_there(monitored: Monitored) -> None:
     monitored.process.send_signal(signal.SIGSTOP)
+    while set(states(monitored.process.pid)) != {"T"}:  # it may answer until its last thread has stopped
+        time.sleep(0.01)
     try:
         told = monitored.says("1", seconds=0.3)
     finally:
