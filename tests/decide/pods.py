@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelway.measurement import Answered, Forwarded, Histogram, OutputAgreement, Report, Shadow, Signature, Tensor
-from modelway.world import Child, Kind, Pod
+from modelway.world import Child, ContainerState, Kind, Pod
+
+if TYPE_CHECKING:
+    from tests.decide.cluster import Cluster
 
 REQUESTS = 1000  # that each pod has answered, and that each stable pod has forwarded and copied
 FAST, SLOW = 20, 60  # buckets
@@ -50,3 +54,12 @@ def report(children: Mapping[tuple[Kind, str], Child], pod: Pod, generation: int
 def _shadow(agreed: int, latency: Histogram) -> Shadow:
     outputs = {"probabilities": OutputAgreement(REQUESTS, agreed, REQUESTS, agreed, 0.3, 0.5, 1.0, "it differs")}
     return Shadow(REQUESTS, 0, 0, REQUESTS, agreed, outputs, latency, latency)
+
+
+def crash(cluster: Cluster, times: int) -> datetime:
+    """One of its pods crashed so often, and is ready again from now on."""
+    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
+    server = ContainerState("server", False, True, times, exit_code=137, exit_reason="OOMKilled")
+    containers = (victim.containers[0], server)
+    cluster.pods[victim.name] = replace(victim, containers=containers, ready=True, ready_since=cluster.now)
+    return cluster.now

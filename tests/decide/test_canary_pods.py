@@ -9,6 +9,7 @@ import pytest
 
 from modelway.world import ContainerState, Kind
 from tests.decide.cluster import Cluster, settled
+from tests.decide.pods import crash
 from tests.decide.test_canary import CHECKS, ONE, STEPS, TWO, canary, shares, step
 
 
@@ -18,9 +19,7 @@ def test_one_that_crashes_again_and_again_is_rolled_back_whatever_it_answers_in_
     cluster.change(canary(TWO))
     while shares(cluster)[0] != 25:
         step(cluster)
-    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
-    crashed = ContainerState("server", False, True, 3, exit_code=137, exit_reason="OOMKilled")
-    cluster.pods[victim.name] = replace(victim, containers=(victim.containers[0], crashed))
+    crash(cluster, 3)
     cluster.wait(1)
     cluster.look()
     assert "crashed 3 times" in cluster.resource.status["rollout"]["message"]
@@ -126,9 +125,7 @@ def test_a_server_that_crashes_again_and_again_is_no_lost_node() -> None:
         step(cluster)
     cluster.run_controllers()
     silent(cluster, cluster.candidate, 5)
-    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
-    crashed = ContainerState("server", False, True, 3, exit_code=137, exit_reason="OOMKilled")
-    cluster.pods[victim.name] = replace(victim, containers=(victim.containers[0], crashed))
+    crash(cluster, 3)
     cluster.wait(0.01)
     cluster.look()
     assert "crashed 3 times" in cluster.resource.status["rollout"]["message"]

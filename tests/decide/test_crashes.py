@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from modelway.decide.crashes import CALM
-from modelway.world import ContainerState
 from tests.decide.cluster import Cluster, settled
+from tests.decide.pods import crash
 from tests.decide.test_canary import CHECKS, ONE, TWO, canary, shares, step
 
 SHORT: dict[str, Any] = {
@@ -32,15 +31,6 @@ def all_steps_done(**more: Any) -> Cluster:
         step(cluster)
     cluster.wait(0.1)
     return cluster
-
-
-def crash(cluster: Cluster, times: int) -> datetime:
-    """One of its pods crashed so often, and is ready again from now on."""
-    victim = next(pod for pod in cluster.pods.values() if pod.revision == cluster.candidate)
-    server = ContainerState("server", False, True, times, exit_code=137, exit_reason="OOMKilled")
-    containers = (victim.containers[0], server)
-    cluster.pods[victim.name] = replace(victim, containers=containers, ready=True, ready_since=cluster.now)
-    return cluster.now
 
 
 def promoted_at(cluster: Cluster) -> datetime:
