@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.ports import free_port
 from bench.runtime import figures
 from bench.runtime.environments import ROOT
 from bench.runtime.models import MODELS, written
-from bench.runtime.servers import free_ports
 from bench.runtime.wire import request
 
 READY_SECONDS = 20.0
@@ -64,7 +64,7 @@ class Target:
 @contextmanager
 def serving(core: int | None = None, **settings: str) -> Iterator[Target]:
     """A server that is ready; killed at the end if it still runs. Raises TimeoutError."""
-    [port] = free_ports(1)
+    port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "runtime"), "MODELSERVER_HTTP_PORT": str(port)}
     environment |= {"MODELSERVER_MODEL_NAME": MODEL.name, **settings}
     command = [sys.executable, "-m", "modelserver", "serve", str(written(MODEL))]

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.ports import free_port
 from bench.quota.group import limited, throttled_share
 from bench.runtime import figures
 from bench.runtime.environments import project
-from bench.runtime.servers import free_ports
 
 START_LIMIT_SECONDS = 60.0
 
@@ -74,7 +74,7 @@ class Load:
 
 def measured(load: Load, settings: dict[str, str], quota: float) -> Measured:
     """Serve under `quota` CPUs with `settings`, and load it. Raises NoQuota, TimeoutError."""
-    port = free_ports(1)[0]
+    port = free_port()
     told = {"MODELSERVER_MODEL_NAME": load.name, "MODELSERVER_HTTP_PORT": str(port), "MODELSERVER_DRAIN_SECONDS": "0"}
     command = [sys.executable, "-m", "modelserver", "serve", str(load.model)]
     with limited(quota) as group, tempfile.TemporaryFile() as log:

@@ -3,15 +3,15 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.ports import free_port
 from bench.runtime import figures
 from bench.runtime.catalogue import APPS, Peer
 from bench.runtime.client import Connection, Refused
@@ -62,18 +62,10 @@ class Stretch:
     per_second: float
 
 
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
 @contextmanager
 def started(peer: Peer, model: Model, reference: list[float], core: int) -> Iterator[Server]:
     """A server whose JSON answer was checked; ended afterwards. Raises Unavailable with the cause."""
-    python, (port, grpc, metrics) = python_of(peer), free_ports(3)
+    python, (port, grpc, metrics) = python_of(peer), (free_port() for _ in range(3))
     blanks = {"python": python, "bin": python.parent, "port": port, "grpc": grpc, "metrics": metrics}
     blanks |= {"model": model.name, "path": written(model), "apps": APPS}
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from bench.ports import free_port
 
 STABLE, CANDIDATE = "stable", "candidate"
 READY_SECONDS = 30.0
@@ -71,7 +72,7 @@ def pair(model: Path, name: str, folder: Path) -> Iterator[Pair]:
 
 
 def _start(stack: ExitStack, model: Path, name: str, revision: str, folder: Path) -> Running:
-    http, grpc = _free_port(), _free_port()
+    http, grpc = free_port(), free_port()
     told = {
         "MODELSERVER_REVISION": revision,
         "MODELSERVER_MODEL_NAME": name,
@@ -95,9 +96,3 @@ def _start(stack: ExitStack, model: Path, name: str, revision: str, folder: Path
             time.sleep(0.05)
         else:
             return running
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from modelway.measure.bounded import new_session
 from modelway.measure.prometheus import ask
 from tests.runtime import models
-from tests.runtime.processes import Server, free_port, infer_body, running
+from tests.runtime.processes import Server, infer_body, running
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None,

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.ports import free_port
 from tests.runtime.backend_server import NAME
 from tests.runtime.backend_wire import Wire
-from tests.runtime.processes import environment, free_port, running
+from tests.runtime.processes import environment, running
 
 ROOT = Path(__file__).parents[2]
 # A model's bytes → the way to a server that has it, or the words in which it was refused.

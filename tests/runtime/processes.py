@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.ports import free_port
+
 QUICK_DRAIN = {"MODELSERVER_DRAIN_MIN_SECONDS": "0", "MODELSERVER_DRAIN_SECONDS": "3"}
 
 
@@ -41,12 +43,6 @@ def environment(**more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MODELSERVER_", "AWS_", "ORT_")) and k != "CI"}
     clean["PYTHONPATH"] = str(Path(__file__).parents[2] / "runtime")
     return clean | more
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

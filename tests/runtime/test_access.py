@@ -13,12 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.ports import free_port
 from modelserver.errors import BadSettings
 from modelserver.server import listeners
 from modelserver.server.access import Keys
 from modelserver.server.http1 import credential
 from modelserver.server.watched import Watched
-from tests.runtime.processes import environment, free_port, infer_body, post, running
+from tests.runtime.processes import environment, infer_body, post, running
 
 INFER = "/v2/models/tiny/infer"
 

@@ -4,7 +4,8 @@ import threading
 import time
 from pathlib import Path
 
-from tests.runtime.processes import Reader, Server, free_port, infer_body, post, running
+from bench.ports import free_port
+from tests.runtime.processes import Reader, Server, infer_body, post, running
 from tests.runtime.test_grpc import Client, request
 
 REQUEST = post("/v2/models/tiny/infer", infer_body([1.0, 2.0, 3.0, 4.0]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.ports import free_port
 from modelserver.artifact.fetch import fetch
 from modelserver.errors import (
     BadSettings,
@@ -24,7 +25,7 @@ from modelserver.errors import (
 )
 from modelserver.settings import FetchSettings
 from tests.runtime import models
-from tests.runtime.processes import environment, free_port
+from tests.runtime.processes import environment
 from tests.runtime.sources import Place, serving
 
 MODEL = models.linear()

@@ -1,5 +1,6 @@
 """A server that is full makes room: for those who ask, of those who only hold a connection."""
 
+import socket
 import time
 from pathlib import Path
 
@@ -19,6 +20,13 @@ def status(server: Server) -> int:
         return Reader(client).answer().status
 
 
+def asked(server: Server) -> socket.socket:
+    client = server.connect()
+    client.sendall(REQUEST)
+    assert Reader(client).answer().status == 200
+    return client
+
+
 @pytest.mark.parametrize("what", HOLDERS)
 def test_who_only_holds_a_connection_must_go(linear_model: Path, what: str) -> None:
     settings = {
@@ -27,11 +35,8 @@ def test_who_only_holds_a_connection_must_go(linear_model: Path, what: str) -> N
         "MODELSERVER_HEADER_TIMEOUT_SECONDS": "4" if what == "silence" else "600",
     }
     with running(linear_model, **settings) as server:
-        asking = server.connect()
-        reader = Reader(asking)
-        asking.sendall(REQUEST)
-        assert reader.answer().status == 200
-        holders = [server.connect() for _ in range(MOST)]
+        asking = [asked(server) for _ in range(MOST // 2)]
+        holders = [server.connect() for _ in range(MOST // 2)]
         for holder in holders:
             holder.sendall(HOLDERS[what])
         assert status(server) == 503
@@ -39,18 +44,17 @@ def test_who_only_holds_a_connection_must_go(linear_model: Path, what: str) -> N
         while status(server) != 200:
             assert time.monotonic() < end
             time.sleep(0.2)
-        asking.sendall(REQUEST)  # it has asked before, so it stays
-        assert reader.answer().status == 200
-        for holder in (asking, *holders):
-            holder.close()
+        for client in asking:  # they have asked before, so they stay: those, too, who asked as soon as they came
+            client.sendall(REQUEST)
+            assert Reader(client).answer().status == 200
+        for client in (*asking, *holders):
+            client.close()
 
 
 def test_a_flood_of_connections_is_cut_off(linear_model: Path) -> None:
     """Beyond the limit a few hundred are told why; each of them stays for seconds, so the rest is not."""
     with running(linear_model, MODELSERVER_MAX_CONNECTIONS="10") as server:
-        asking = server.connect()
-        asking.sendall(REQUEST)
-        assert Reader(asking).answer().status == 200
+        asking = asked(server)
         flood = [server.connect() for _ in range(600)]
         open_files = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
         assert open_files < 10 + REFUSALS + 100

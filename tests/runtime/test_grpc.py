@@ -12,12 +12,13 @@ import grpc
 import numpy as np
 import pytest
 
+from bench.ports import free_port
 from modelserver.errors import STATUS_BY_ERROR
 from modelserver.grpc_api.calls import ANSWERS, HEALTH, methods
 from modelserver.grpc_api.status import CODES
 from modelserver.protocol.messages import PROTO
 from tests.runtime.collectors import collecting
-from tests.runtime.processes import Server, environment, free_port, running
+from tests.runtime.processes import Server, environment, running
 
 SERVICE = "/inference.GRPCInferenceService/"
 CODE = grpc.StatusCode

@@ -14,12 +14,13 @@ import grpc
 import numpy as np
 import pytest
 
+from bench.ports import free_port
 from modelserver.errors import Overloaded
 from modelserver.grpc_api.admission import Admission
 from modelserver.grpc_api.calls import HEALTH
 from modelserver.settings import ServeSettings
 from tests.runtime import models
-from tests.runtime.processes import environment, free_port
+from tests.runtime.processes import environment
 from tests.runtime.test_access import certificate, eventually
 from tests.runtime.test_grpc import CODE, SERVICE, Client, message, request, serving
 

@@ -9,11 +9,12 @@ import grpc
 import numpy as np
 import pytest
 
+from bench.ports import free_port
 from modelserver.grpc_api.calls import HEALTH
 from modelserver.grpc_api.server import MOST_THREADS, SPARE_CALLS, threads
 from modelserver.settings import ServeSettings
 from tests.runtime import models
-from tests.runtime.processes import Server, free_port, running, scraped
+from tests.runtime.processes import Server, running, scraped
 from tests.runtime.test_grpc import CODE, SERVICE, Client, message, request, serving
 
 

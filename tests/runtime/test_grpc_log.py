@@ -8,10 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
+from bench.ports import free_port
 from modelserver.server.access_log import AccessLog
 from modelserver.server.app import Reply
 from modelserver.server.http1 import Head
-from tests.runtime.processes import free_port, running
+from tests.runtime.processes import running
 from tests.runtime.test_access_log import PARENT
 from tests.runtime.test_grpc import SERVICE, Client, request
 

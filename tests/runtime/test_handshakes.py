@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.ports import free_port
 from modelserver.server.acceptor import REFUSALS
 from modelserver.server.tls_door import TlsDoor
-from tests.runtime.processes import QUICK_DRAIN, environment, free_port, infer_body
+from tests.runtime.processes import QUICK_DRAIN, environment, infer_body
 from tests.runtime.test_access import INFER, certificate, eventually
 
 MOST = 20  # MODELSERVER_MAX_CONNECTIONS

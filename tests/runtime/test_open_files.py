@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.runtime.processes import Reader, Server, environment, free_port, infer_body, post, running
+from bench.ports import free_port
+from tests.runtime.processes import Reader, Server, environment, infer_body, post, running
 
 REQUEST = post("/v2/models/tiny/infer", infer_body([1.0, 2.0, 3.0, 4.0]))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.runtime.processes import Server, environment, free_port, infer_body, wait_ready
+from bench.ports import free_port
+from tests.runtime.processes import Server, environment, infer_body, wait_ready
 from tests.runtime.test_access import eventually
 from tests.runtime.test_grpc import Client, request
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.ports import free_port
 from tests.runtime import models
-from tests.runtime.processes import Reader, Server, environment, free_port, infer_body, post, running
+from tests.runtime.processes import Reader, Server, environment, infer_body, post, running
 
 SLOW_BODY = b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[5]}]}'
 

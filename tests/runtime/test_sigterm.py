@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.processes import Reader, environment, free_port, infer_body, post, running
+from bench.ports import free_port
+from tests.runtime.processes import Reader, environment, infer_body, post, running
 
 INFER = "/v2/models/tiny/infer"
 WHOLE = post(INFER, infer_body([1.0, 2.0, 3.0, 4.0]))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.runtime import models
-from tests.runtime.processes import Reader, Server, environment, free_port, infer_body, post, running
+from tests.runtime.processes import Reader, Server, environment, infer_body, post, running
 
 REQUEST = post("/v2/models/tiny/infer", infer_body([1.0, 2.0, 3.0, 4.0]))
 READY = b"GET /v2/health/ready HTTP/1.1\r\nHost: t\r\n\r\n"

@@ -54,5 +54,4 @@ def _in_the_way(connection: "Connection", now: float) -> bool:
         return connection.deadline - settings.body_timeout + BODY_SECONDS < now
     if connection.buffer:
         return connection.deadline - settings.header_timeout + HEAD_SECONDS < now
-    never_asked = connection.deadline == connection.opened_at + settings.idle_timeout
-    return never_asked and connection.opened_at + settings.header_timeout < now
+    return not connection.has_asked and connection.opened_at + settings.header_timeout < now

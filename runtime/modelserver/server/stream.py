@@ -8,19 +8,24 @@ if TYPE_CHECKING:
 
 
 class Stream(asyncio.Protocol):
-    """`deadline`: when, by the acceptor's clock, its sweep is to look what is the matter."""
+    """`deadline`: when, by the acceptor's clock, its sweep is to look what is the matter.
 
-    __slots__ = ("acceptor", "closing", "deadline", "opened_at", "transport", "write_blocked")
+    That clock counts whole milliseconds (uvloop's), so much can happen at one time of it.
+    """
+
+    __slots__ = ("acceptor", "closing", "deadline", "has_asked", "opened_at", "transport", "write_blocked")
 
     def __init__(self, acceptor: "Acceptor") -> None:
         self.acceptor = acceptor
         self.transport: asyncio.Transport | None = None
         self.closing = False  # the last answer was written: what still comes goes nowhere
         self.write_blocked = False
+        self.has_asked = False  # a request of it was answered
         self.deadline = self.opened_at = 0.0
 
     def _rest(self) -> None:
         """Between two requests: wait for the next one."""
+        self.has_asked = True
         if self.transport is None or self.write_blocked:
             return
         self.deadline = self.acceptor.now() + self.acceptor.settings.idle_timeout

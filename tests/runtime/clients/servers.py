@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.ports import free_port
 from tests.runtime import models
-from tests.runtime.processes import free_port, running
+from tests.runtime.processes import running
 
 VERSION = "7"
 # Two names are such that a client has to quote them in a path.

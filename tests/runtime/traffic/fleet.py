@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.runtime.processes import Server, free_port, infer_body, running
+from bench.ports import free_port
+from tests.runtime.processes import Server, infer_body, running
 
 STABLE, CANDIDATE = "5table0000", "ca4d1date0"
 BODY = infer_body([1, 2, 3, 4])

@@ -63,7 +63,7 @@ def test_what_nobody_waits_for_any_more_the_candidate_does_not_run_or_count(tmp_
     """The first call runs, the others wait behind it: all end with the connections that they came over."""
     slow = {"MODELSERVER_EXECUTION": "thread", "MODELSERVER_BATCHING": "off", "MODELSERVER_WARMUP_REQUESTS": "0"}
     body = json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1.0]}]}).encode()
-    with fleet(tmp_path, models.slow(64), models.slow(1200), **slow) as both:
+    with fleet(tmp_path, models.slow(64), models.slow(2400), **slow) as both:
         both.apply(weight=100)
 
         def ask() -> None:

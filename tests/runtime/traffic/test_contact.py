@@ -1,11 +1,11 @@
 """A Service that takes no connection yet is not held against the candidate behind it, but not for ever."""
 
 import asyncio
-import socket
 import time
 
 import pytest
 
+from bench.ports import free_port
 from modelserver.traffic.contact import FIRST_CONTACT_SECONDS, Contact
 from modelserver.traffic.document import Address
 from modelserver.traffic.forward import AWAITED, Failed, Forwarder
@@ -27,9 +27,7 @@ def test_awaited_until_it_was_made_or_the_time_is_over() -> None:
 
 def kinds_against_a_closed_port(contact: Contact, requests: int) -> list[str]:
     """Why each of so many requests failed; the circuit opens after three."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
 
     async def ask() -> list[str]:
         forwarder = Forwarder(Pool(Address("127.0.0.1", port), 4, time.monotonic), contact, time.monotonic)
