@@ -14,14 +14,13 @@ import itertools
 import os
 import random
 import signal
-import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.rollouts import summary
 from bench.rollouts.confirmations import Confirmations
-from bench.rollouts.faults import mend
+from bench.rollouts.faults import mend, silences
 from bench.rollouts.models import files
 from bench.rollouts.node_loss import anchor, losses, restore
 from bench.rollouts.outcomes import OUTCOMES, Outcome
@@ -83,10 +82,7 @@ def run(namespace: Namespace, arguments: argparse.Namespace) -> int:
     summary.outcomes(results)
     print(f"\n{len(results)} rollouts in {time.monotonic() - begun:.0f} s; ", end="")
     failed = summary.requests(reports, losses, at)
-    waits = confirmations.end()
-    if waits:
-        print(f"a share asked → every stable pod has it ({len(waits)}): p50 {statistics.median(waits):.2f} s,"
-              f" p99 {waits[int(len(waits) * 0.99)]:.2f} s")  # fmt: skip
+    summary.shares(confirmations.end(), silences)
     return 1 if failed or any(result.wrong for result in results) else 0
 
 

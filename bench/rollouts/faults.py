@@ -16,6 +16,7 @@ from e2e.cluster.commands import CommandFailed
 from e2e.steps import SYSTEM, Namespace
 
 one_at_a_time = threading.Lock()  # one node may be away, not both
+silences: list[tuple[float, float]] = []  # from when until when a kubelet heard nothing, by the wall clock
 # Shorter than the 20 s after which a silent node counts as lost: its pods are then NotReady, though they answer, and
 # where all of a model's are there (one after a drain, on two nodes) nobody can be sent to any.
 HANGS = 12.0
@@ -39,11 +40,13 @@ def silence_a_kubelet() -> None:
         return
     with one_at_a_time:
         chosen = random.choice(kubelets)
+        begun = time.time()
         os.kill(chosen, signal.SIGSTOP)
         try:
             time.sleep(HANGS)
         finally:
             os.kill(chosen, signal.SIGCONT)
+            silences.append((begun, time.time()))
 
 
 def mend(cluster: Cluster) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bench.rollouts.faults import one_at_a_time
+from bench.rollouts.faults import one_at_a_time, silences
 from e2e.cluster import Cluster, ClusterError
 from e2e.cluster.commands import CommandFailed
 from e2e.steps import Namespace, wait_until
@@ -67,6 +67,7 @@ def lose_a_node(namespace: Namespace) -> None:
             return
         finally:
             restore(cluster, node)
+            silences.append((cut, time.time()))
         cluster.kubectl("wait", "--for=condition=Ready", f"node/{node}", "--timeout=60s")
 
 

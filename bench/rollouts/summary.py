@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.rollouts.confirmations import Confirmation
 from bench.rollouts.node_loss import Loss, with_the_machine
 from bench.rollouts.run import Result
 from e2e.load import Report
@@ -42,6 +43,16 @@ def requests(reports: Mapping[str, Report], losses: Sequence[Loss], begun: float
             took = failure["at"] - failure["begun"]
             print(f"  [{at:6.1f} s] {name}, {failure['client']}, after {took:.1f} s: {failure['error']}")
     return failed - gone
+
+
+def shares(found: Sequence[Confirmation], silences: Sequence[tuple[float, float]]) -> None:
+    """How long a new share takes to all stable pods: where every node listens, and where one does not."""
+    beside = [each.beside(silences) for each in found]
+    for when, silent in (("all nodes listening", False), ("a node silent meanwhile", True)):
+        waits = sorted(each.seconds for each, was in zip(found, beside, strict=True) if was is silent)
+        if waits:
+            p50, p99 = statistics.median(waits), waits[int(len(waits) * 0.99)]
+            print(f"a share asked → every stable pod has it, {when} ({len(waits)}): p50 {p50:.2f} s, p99 {p99:.2f} s")
 
 
 def _others(report: Report, losses: Sequence[Loss]) -> list[dict[str, Any]]:
