@@ -33,6 +33,7 @@ class HttpApi:
         self.metadata: dict[str, Any] = {}  # more of the ModelDeployment's
         self.writes: list[tuple[str, Mapping[str, str], Any]] = []
         self.dry_runs: list[tuple[str, Mapping[str, str]]] = []
+        self.denied: dict[str, int] = {}  # kind → the status with which it is refused
         self.watched = 0
         self.news = asyncio.Condition()
         self.port = 0
@@ -93,6 +94,11 @@ class HttpApi:
         kind = next(each for each in BY_KIND.values() if each.plural in parts)
         name = parts[-1] if parts[-1] != kind.plural else ""
         namespace = parts[parts.index("namespaces") + 1] if "namespaces" in parts else "ml"
+        if status := self.denied.get(kind.kind):
+            verb = "list" if request.method == "GET" else request.method.lower()
+            return _failure(
+                status, f'{kind.plural} is forbidden: User "eve" cannot {verb} resource "{kind.plural}"', ""
+            )
         if request.method == "PATCH":
             return await self._patch(request, name)
         if "watch" in request.query:

@@ -6,6 +6,7 @@
 - ``completion``  what kubectl's completion asks of a plugin
 - ``connection``  which cluster, whose identity, which namespace
 - ``reading``     what the API server holds about one ModelDeployment, as a ``Seen``
+- ``following``   the same again whenever something changed, for ``get --watch``
 - ``seen``        that value, and small questions about it
 - ``view``        pure: documents in, values and lines out; every sentence that people read is made there
 - ``acting``      the writes: a verb's annotation, ``undo``'s patch; each waits for its answer

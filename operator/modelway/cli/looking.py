@@ -9,8 +9,9 @@ import typer
 
 from modelway.cli import show
 from modelway.cli.connection import DEFAULT, Where, connected
+from modelway.cli.following import follow
 from modelway.cli.options import Name, OutputOption, failed, run, sentences
-from modelway.cli.reading import every, follow, see
+from modelway.cli.reading import every, see
 from modelway.cli.seen import Seen
 from modelway.cli.show import Output
 from modelway.cli.view import history as past

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
-
 from modelway.cli.seen import Document, Seen
-from modelway.cluster.client import JSON, Api, ApiServer, OutcomeUnknown, Response, Unreachable
-from modelway.cluster.kinds import EVENT, MODEL_DEPLOYMENT, ROUTES, WATCHED, ApiKind
+from modelway.cluster.client import JSON, Api, OutcomeUnknown, Response, Unreachable
+from modelway.cluster.kinds import BY_KIND, EVENT, FORBIDDEN, MODEL_DEPLOYMENT, NOT_SERVED, ROUTES, WATCHED, ApiKind
 from modelway.manifests import names
 
 WITHIN: Final = 15.0  # seconds for one request: a person waits, no lease depends on it
 CHILDREN: Final = tuple(kind for kind in WATCHED if kind is not MODEL_DEPLOYMENT)
-WATCH_SECONDS: Final = 300
-BURST_SECONDS: Final = 0.1  # one look for the changes of one decision
+SHOWN: Final = tuple(BY_KIND[kind] for kind in ("ControllerRevision", "Deployment", "Pod"))
+
+_OUT_OF_REACH: Final[Mapping[int, str]] = {404: NOT_SERVED, 401: FORBIDDEN, 403: FORBIDDEN}
 
 
 class Failed(Exception):
-    """It can't be done; the message is a sentence for people."""
+    """It can't be done; the message is a sentence for people. ``status``: that of the API server's answer, if it came
+    to one."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unanswered(Failed):
+    """The API server does not answer."""
 
 
 async def send(
@@ -35,7 +43,7 @@ async def send(
     try:
         return await api.send(method, path, query, body, content_type, within=WITHIN)
     except (Unreachable, OutcomeUnknown) as error:
-        raise Failed(f"the API server does not answer: {error}") from error
+        raise Unanswered(f"the API server does not answer: {error}") from error
 
 
 def succeeded(response: Response, what: str) -> dict[str, Any]:
@@ -43,7 +51,7 @@ def succeeded(response: Response, what: str) -> dict[str, Any]:
     if response.status < 300:
         return response.json()
     told = str(response.json().get("message", "")) or f"status {response.status}"
-    raise Failed(f"{what}: {told}")
+    raise Failed(f"{what}: {told}", response.status)
 
 
 async def resource(api: Api, namespace: str, name: str) -> dict[str, Any] | None:
@@ -69,29 +77,37 @@ async def every(api: Api, kind: ApiKind, namespace: str | None, query: Mapping[s
             return found
 
 
-async def routes(api: Api, namespace: str, name: str) -> dict[str, list[Any] | None]:
-    """Its routes of the Gateway API by kind; None for a kind that the cluster does not serve, or not to this person."""
-    found: dict[str, list[Any] | None] = {}
+async def routes(api: Api, namespace: str, name: str) -> tuple[dict[str, tuple[Document, ...]], dict[str, str]]:
+    """Its routes of the Gateway API by kind; and why a kind can't be had: the cluster does not serve it, or not to this
+    person, or (a sentence) the API server failed."""
+    found: dict[str, tuple[Document, ...]] = {}
+    unavailable: dict[str, str] = {}
     for kind in ROUTES:
-        probe = await send(api, "GET", kind.path(namespace), {"limit": "1"})
-        selector = {"labelSelector": f"{names.DEPLOYMENT}={name}"}
-        found[kind.kind] = await every(api, kind, namespace, selector) if probe.status == 200 else None
-    return found
+        try:
+            found[kind.kind] = tuple(await every(api, kind, namespace, _children_of(name)))
+        except Failed as error:
+            unavailable[kind.kind] = _OUT_OF_REACH.get(error.status, str(error).rstrip("."))
+    return found, unavailable
+
+
+def _children_of(name: str) -> dict[str, str]:
+    return {"labelSelector": f"{names.DEPLOYMENT}={name}"}
 
 
 async def see(api: Api, namespace: str, name: str) -> Seen:
-    """The ModelDeployment with its children, pods and events."""
+    """The ModelDeployment with the children, pods, routes and events that are shown."""
     found, events, *lists = await asyncio.gather(
-        resource(api, namespace, name), _events(api, namespace, name), *_children(api, namespace, name)
+        resource(api, namespace, name),
+        _events(api, namespace, name),
+        *(every(api, kind, namespace, _children_of(name)) for kind in SHOWN),
     )
     if found is None:
         raise Failed(f"there is no ModelDeployment {name} in namespace {namespace}. `modelway list -A` shows all.")
-    return Seen(found, {kind.kind: tuple(each) for kind, each in zip(CHILDREN, lists, strict=True)}, events)
-
-
-def _children(api: Api, namespace: str, name: str) -> list[Any]:
-    selector = {"labelSelector": f"{names.DEPLOYMENT}={name}"}
-    return [every(api, kind, namespace, selector) for kind in CHILDREN]
+    children = {kind.kind: tuple(each) for kind, each in zip(SHOWN, lists, strict=True)}
+    if not Seen(found).gateway:
+        return Seen(found, children, events)
+    attached, unavailable = await routes(api, namespace, name)
+    return Seen(found, children | attached, events, unavailable)
 
 
 async def _events(api: Api, namespace: str, name: str) -> tuple[Document, ...]:
@@ -102,34 +118,3 @@ async def _events(api: Api, namespace: str, name: str) -> tuple[Document, ...]:
     except Failed:
         return ()
     return tuple(sorted(found, key=lambda each: str(each.get("eventTime") or "")))
-
-
-async def follow(api: ApiServer, namespace: str, name: str, changed: Callable[[], Awaitable[None]]) -> None:
-    """Calls ``changed`` at once, and whenever the ModelDeployment or one of its pods changed; for ever."""
-    woken = asyncio.Event()
-    pods = next(kind for kind in CHILDREN if kind.kind == "Pod")
-    watched = (
-        (MODEL_DEPLOYMENT, {"fieldSelector": f"metadata.name={name}"}),
-        (pods, {"labelSelector": f"{names.DEPLOYMENT}={name}"}),
-    )
-    async with asyncio.TaskGroup() as group:
-        for kind, selector in watched:
-            group.create_task(_wake(api, kind.path(namespace), selector, woken))
-        while True:
-            await woken.wait()
-            woken.clear()
-            await changed()
-            await asyncio.sleep(BURST_SECONDS)
-
-
-async def _wake(api: ApiServer, path: str, selector: Mapping[str, str], woken: asyncio.Event) -> None:
-    """A watch that begins anew whenever it ends; what was missed meanwhile is read then."""
-    while True:
-        told = succeeded(await send(api, "GET", path, {**selector, "limit": "1"}), path)
-        version = {"resourceVersion": str((told.get("metadata") or {}).get("resourceVersion", ""))}
-        woken.set()
-        try:
-            async for _ in api.watch(path, {**selector, **version}, WATCH_SECONDS):
-                woken.set()
-        except (Unreachable, aiohttp.ClientError, TimeoutError):
-            await asyncio.sleep(1)  # the API server restarts, or the watch is too old: begin again

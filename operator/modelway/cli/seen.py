@@ -13,11 +13,13 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The ModelDeployment, its children by kind, its pods, and the events about it."""
+    """The ModelDeployment, its children by kind, its pods, and the events about it. ``unavailable``: the kinds of
+    route that can't be read, and why."""
 
     resource: Document
     children: Mapping[str, tuple[Document, ...]] = field(default_factory=dict)
     events: tuple[Document, ...] = ()
+    unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -55,6 +57,11 @@ class Seen:
     def rollback(self) -> int:
         """``spec.rollback.toRevision``; 0 without one."""
         return int((self.spec.get("rollback") or {}).get("toRevision") or 0)
+
+    @property
+    def gateway(self) -> bool:
+        """Whether routes of the Gateway API split the requests."""
+        return bool((self.spec.get("traffic") or {}).get("gateway"))
 
     def condition(self, kind: str) -> Document:
         """The condition of that type; empty if there is none."""

@@ -18,7 +18,7 @@ from modelway.cli.reading import CHILDREN, every, resource, routes, send, succee
 from modelway.cli.view.planned import Planned, planned
 from modelway.cli.view.returning import gitops
 from modelway.cluster.client import APPLY, MERGE, Api, Response
-from modelway.cluster.kinds import BY_KIND, MODEL_DEPLOYMENT, NOT_SERVED, SELECTOR
+from modelway.cluster.kinds import BY_KIND, FORBIDDEN, MODEL_DEPLOYMENT, NOT_SERVED, SELECTOR
 from modelway.cluster.observe import observe
 from modelway.cluster.store import Store
 from modelway.manifests import names
@@ -26,6 +26,10 @@ from modelway.world import Measured, Resource, World
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 UNKNOWN_IMAGE: Final = "unknown"
+_WITHOUT_ROUTES: Final[Mapping[str, str]] = {
+    NOT_SERVED: "the cluster does not serve {kind}s, so a canary gets no share through spec.traffic.gateway.",
+    FORBIDDEN: "you may not list {kind}s, so this plan leaves them out; Modelway writes them all the same.",
+}
 _DRY: Final = {"dryRun": "All"}
 
 
@@ -92,8 +96,10 @@ async def _world(
     image = await _runtime_image(api, namespace, before)
     guessed = "the image that the operator serves with is not known, so names are guesses."
     warnings: tuple[str, ...] = () if image else (guessed,)
-    attached = await routes(api, namespace, name)
-    unavailable = {kind: NOT_SERVED for kind, found in attached.items() if found is None}
+    attached, unavailable = await routes(api, namespace, name)
+    if (spec.get("traffic") or {}).get("gateway"):
+        warnings += tuple(_WITHOUT_ROUTES.get(why, why).format(kind=kind) for kind, why in unavailable.items())
+    unavailable = {kind: why if why in _WITHOUT_ROUTES else NOT_SERVED for kind, why in unavailable.items()}
     if before is None:
         created = datetime.fromisoformat(meta["creationTimestamp"])
         fresh = Resource(namespace, name, str(meta.get("uid", "")), 1, created, False, spec, {})
@@ -104,7 +110,7 @@ async def _world(
         for obj in await every(api, kind, namespace, {"labelSelector": f"{names.DEPLOYMENT}={name}"}):
             store.see(kind.kind, None, obj)
     for of_routes, found in attached.items():
-        for obj in found or ():
+        for obj in found:
             store.see(of_routes, None, obj)
     store.unavailable.update(unavailable)
     world = observe(store, key, image or UNKNOWN_IMAGE, Measured())

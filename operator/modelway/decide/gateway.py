@@ -31,7 +31,7 @@ CONDITION: Final = "RouteAccepted"
 SPREAD: Final = timedelta(seconds=5)
 
 HOPELESS: Final = frozenset({"GatewayApiMissing", "GatewayApiForbidden"})  # reasons that only a person can remove
-_ASKED: Final = ("Accepted", "ResolvedRefs")
+ASKED: Final = ("Accepted", "ResolvedRefs")
 _UNAVAILABLE: Final[Mapping[str, tuple[str, str]]] = {
     "NotServed": (
         "GatewayApiMissing",
@@ -89,7 +89,7 @@ def _followed(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
             for said in _said(situation, live, ref)
         )
         for ref in _parents(situation)
-        for asked in _ASKED
+        for asked in ASKED
     )
 
 
@@ -164,11 +164,15 @@ def _parents(situation: Situation) -> tuple[ParentRef, ...]:
 
 def _said(situation: Situation, live: Child, ref: ParentRef) -> list[Mapping[str, Any]]:
     """The conditions that controllers have written for this parent."""
-    home = situation.resource.namespace
+    return answers(live.status, situation.resource.namespace, parent(ref))
+
+
+def answers(status: Mapping[str, Any], home: str, ref: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The conditions in a route's status about one parent; ``home`` is the route's namespace."""
     return [
         said
-        for each in live.status.get("parents") or ()
-        if _identity(each.get("parentRef") or {}, home) == _identity(parent(ref), home)
+        for each in status.get("parents") or ()
+        if _identity(each.get("parentRef") or {}, home) == _identity(ref, home)
         for said in each.get("conditions") or ()
     ]
 

@@ -11,6 +11,7 @@ from modelway.manifests import names
 from modelway.world import Pod
 
 from .prospect import next_up, waits
+from .routes import RouteLine, routes
 from .steps import StepLine, steps
 
 ROLES: Final = ("stable", "candidate")  # of revisions that the status names
@@ -66,6 +67,7 @@ class Picture:
     message: str
     current: bool
     revisions: tuple[RevisionLine, ...]
+    routes: tuple[RouteLine, ...]
     steps: tuple[StepLine, ...]
     checks: tuple[CheckLine, ...]
     waits: str
@@ -84,6 +86,7 @@ def picture(seen: Seen) -> Picture:
         message=str(seen.rollout.get("message", "")),
         current=seen.current,
         revisions=_revisions(seen),
+        routes=routes(seen),
         steps=steps(seen),
         checks=tuple(_check(each) for each in seen.rollout.get("evidence") or ()),
         waits=waits(seen),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from modelway.cli.seen import Seen
+from modelway.decide.gateway import CONDITION
 
+from .routes import unconfirmed
 from .steps import steps
 
 
@@ -25,11 +27,20 @@ def waits(seen: Seen) -> str:
     if now and "person" in now.what:
         return "A person has to promote it."
     if now:
-        return f"Step {now.number} is over as soon as every pod that it concerns is ready and knows of it."
+        routed = " and every gateway has confirmed its routes" if seen.gateway else ""
+        over = f"Step {now.number} is over as soon as every pod that it concerns is ready and knows of it{routed}."
+        return " ".join(filter(None, [over, gateways(seen)]))
     progressing = seen.condition("Progressing")
     if progressing.get("status") == "True" or seen.status.get("phase") in ("Paused", "Pending", "Degraded"):
         return str(progressing.get("message") or seen.rollout.get("message", ""))
     return ""
+
+
+def gateways(seen: Seen) -> str:
+    """What the gateways have not confirmed: by the routes or, where those can't be read, by what Modelway says."""
+    accepted = seen.condition(CONDITION)
+    told = "" if accepted.get("status", "True") == "True" else str(accepted.get("message"))
+    return unconfirmed(seen) or told
 
 
 def next_up(seen: Seen) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from .branch import Branch, Tone
 from .picture import CheckLine, Picture, PodLine, RevisionLine
+from .routes import ParentLine, RouteLine
 from .steps import StepLine
 
 _PHASES: Final = {
@@ -28,6 +29,7 @@ def tree(picture: Picture) -> Branch:
 
 def _parts(picture: Picture) -> Iterator[Branch]:
     yield from (_revision(each) for each in picture.revisions)
+    yield from (_route(each) for each in picture.routes)
     if picture.steps:
         now = next((step.number for step in picture.steps if step.state == "now"), None)
         where = f"step {now} of {len(picture.steps)}" if now else f"{len(picture.steps)} steps"
@@ -68,6 +70,23 @@ def _pod(pod: PodLine) -> Branch:
     node = f" on {pod.node}" if pod.node else ""
     restarts = f", {pod.restarts} restarts" if pod.restarts else ""
     return Branch(f"{pod.name}: {pod.state}{node}{restarts}", Tone.GOOD if pod.ready else Tone.WAITING)
+
+
+def _route(line: RouteLine) -> Branch:
+    title = f"{line.kind} {line.name}"
+    if line.missing:
+        return Branch(f"{title}: {line.missing}", Tone.WAITING)
+    shares = ", ".join(f"{each.weight}% to {each.service} ({each.role})" for each in line.weights)
+    hosts = f", for {', '.join(line.hostnames)}" if line.hostnames else ""
+    return Branch(f"{title}: {shares}{hosts}", Tone.STRONG, tuple(_parent(each) for each in line.parents))
+
+
+def _parent(line: ParentLine) -> Branch:
+    if line.confirmed:
+        return Branch(f"✓ {line.parent}: accepted and confirmed", Tone.GOOD)
+    sign, tone = ("✗", Tone.BAD) if line.refused else ("?", Tone.WAITING)
+    before = "accepted before, " if line.accepted and not line.refused else ""
+    return Branch(f"{sign} {line.parent}: {before}{line.waits}", tone)
 
 
 def _step(step: StepLine) -> Branch:

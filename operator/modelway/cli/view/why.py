@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from modelway.cli.seen import Document, Seen
+from modelway.decide.gateway import CONDITION
 
-from .prospect import next_up, waits
+from .prospect import gateways, next_up, waits
 
 _PROMOTE: Final = (
     "`modelway promote {name}` goes on with the next step, `modelway promote {name} --full` takes over at once,"
@@ -45,7 +46,7 @@ def why(seen: Seen) -> str:
     """The paragraph."""
     if not seen.status:
         return f"{waits(seen)} `kubectl get pods -A -l app.kubernetes.io/name=modelway` shows its pods."
-    parts = [str(seen.rollout.get("message", "")), *_evidence(seen), *_warnings(seen)]
+    parts = [str(seen.rollout.get("message", "")), *_unconfirmed(seen), *_evidence(seen), *_warnings(seen)]
     told = [part for part in parts if part]
     if not seen.current:
         told.insert(0, waits(seen))
@@ -53,6 +54,13 @@ def why(seen: Seen) -> str:
     if coming and not seen.condition("Stalled"):
         told.append(f"Next: {coming}")
     return " ".join(filter(None, [*_fresh(told), _remedy(seen)]))
+
+
+def _unconfirmed(seen: Seen) -> tuple[str, ...]:
+    """What a gateway has yet to say of the latest share; what it refuses is in the status's message."""
+    if not seen.status.get("candidate") or seen.condition(CONDITION).get("status") != "True":
+        return ()
+    return (gateways(seen),)
 
 
 def _evidence(seen: Seen) -> tuple[str, ...]:
