@@ -10,6 +10,7 @@ from modelway.world import Plan
 from modelway.world import World as Seen
 from tests.sim.play import play
 from tests.sim.returning import Returning
+from tests.sim.scenes import TWO, serving
 from tests.sim.story import Story
 
 PORTION = 20
@@ -41,3 +42,15 @@ def test_a_decision_that_breaks_an_invariant_is_a_finding_with_its_story() -> No
 
     played = play(range(5), silent, at_most=1)
     assert played.findings[0].told().splitlines()[-1].startswith("replay: python -m tests.sim")
+
+
+def test_when_minutes_pass_the_standby_has_heard_of_all_that_was_before_them() -> None:
+    """Its watches stood still while 601 s passed; when it took over it knew nothing of the share that its predecessor
+    had given the candidate ten minutes earlier, and deleted the pods that got it."""
+    world = serving()
+    world.stand_by()
+    assert world.standby
+    world.model(TWO)
+    world.catch_up()
+    assert not any(world.operator.streams.values())
+    assert not any(world.standby.streams.values())

@@ -173,12 +173,14 @@ class World(Users):
         self.operator.queue.ring()
 
     def catch_up(self) -> None:
-        """Controllers and watches do what takes them seconds; the operator is told, but does not get to work."""
-        for _ in range(200):
-            kinds = [kind for kind, stream in self.operator.streams.items() if stream]
+        """Controllers and watches do what takes them seconds; the operator and its standby are told, but do not get to
+        work."""
+        for _ in range(400):
+            replicas = [each for each in (self.operator, self.standby) if each]
+            waiting = [(each, kind) for each in replicas for kind, stream in each.streams.items() if stream]
             steps = self.others()
-            if kinds:
-                self.operator.deliver(kinds[0])
+            if waiting:
+                waiting[0][0].deliver(waiting[0][1])
             elif steps:
                 steps[0]()
             else:

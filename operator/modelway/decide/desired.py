@@ -63,15 +63,7 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
     rendered = (stable,) if stable and situation.readable else ()
     started = stage is Stage.PAUSED and situation.child(Kind.DEPLOYMENT, situation.target) is not None
     coming = (candidate,) if candidate and (stage in UP or started) else ()
-    marked = (replace(candidate, failure=failure),) if candidate and failure and stage is Stage.GIVING_UP else ()
-    if (
-        candidate
-        and not coming
-        and situation.newly_targeted
-        and candidate.hash in situation.records
-        and not candidate.failure
-    ):
-        marked = (candidate,)  # paused, and asked for again: that it failed once is forgotten now, not when it resumes
+    marked = _marked(situation, candidate, failure if stage is Stage.GIVING_UP else None) if not coming else ()
     kept = frozenset(revision.hash for revision in (*([stable] if stable else []), *coming))
     shown = marked[0] if marked else candidate
     remembered = (*rendered, *coming, *marked)
@@ -79,6 +71,16 @@ def aim(situation: Situation, stage: Stage, failure: Failure | None) -> Aim:
     return Aim(
         stable, shown, front, (*rendered, *coming), kept, remembered, _document(situation, remembered, shared=shared)
     )
+
+
+def _marked(situation: Situation, candidate: Revision | None, failure: Failure | None) -> tuple[Revision, ...]:
+    """The candidate that has no children after this decision, if it leaves another mark: why it was given up or, where
+    it is paused and asked for again, that a former failure is forgotten now and not when it resumes. Failure first: a
+    candidate may be given up before its target was ever told, if no status could be written since."""
+    if candidate and failure:
+        return (replace(candidate, failure=failure),)
+    asked_again = candidate and situation.newly_targeted and candidate.hash in situation.records
+    return (candidate,) if candidate and asked_again and not candidate.failure else ()
 
 
 def _document(situation: Situation, remembered: tuple[Revision, ...], *, shared: bool) -> dict[str, Any]:
