@@ -85,6 +85,7 @@ def test_a_mistake_is_named_where_it_stands(tmp_path: Path, text: str, told: str
 
 
 CANARY = FINE + "  scaling: {replicas: 2}\n  rollout:\n    strategy: Canary\n"
+GATEWAY = "  traffic:\n    gateway:\n      parentRefs: [{name: public}]\n"
 DOUBTFUL = [
     (
         "shadowAgreement without samples",
@@ -119,8 +120,9 @@ DOUBTFUL = [
     ),
     (
         "a gateway and nobody who watches rejections",
-        FINE + "  rollout: {strategy: Canary}\n  traffic:\n    gateway:\n      parentRefs: [{name: public}]\n",
-        "digits.yaml:8: warning: spec.traffic.gateway: what a candidate rejects (4xx) goes to the caller then",
+        CANARY + "    analysis:\n      checks:\n      - {metric: errorRate, max: 0.01}\n" + GATEWAY,
+        "digits.yaml:10: warning: spec.rollout.analysis.checks: behind traffic.gateway what a candidate rejects (4xx)"
+        " goes to the caller, and errorRate counts 5xx alone; add - {metric: rejectedRate, max: 0.05}.",
     ),
     ("a canary of one pod", FINE + "  rollout: {strategy: Canary}\n", "warning: spec.scaling: with one pod each"),
     (
@@ -142,6 +144,10 @@ def test_what_is_probably_not_meant_is_a_warning(tmp_path: Path, text: str, told
 def test_a_good_file_is_nothing_to_complain_of(tmp_path: Path) -> None:
     assert lint(tmp_path, FINE) == (0, "digits.yaml: nothing to complain of.\n")
     assert lint(tmp_path, FINE, "-o", "json") == (0, "[]\n")
+
+
+def test_the_default_checks_behind_a_gateway_look_at_rejections(tmp_path: Path) -> None:
+    assert lint(tmp_path, CANARY + GATEWAY) == (0, "digits.yaml: nothing to complain of.\n")
 
 
 def test_the_second_document_of_a_file_has_its_own_lines(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""What the pods of the tests' cluster report. What a model does is said by its address: "slow", "erroring", "wide"
-(another signature) and "wrong" (other answers than stable's) do as they are called."""
+"""What the pods of the tests' cluster report. What a model does is said by its address: "slow", "erroring",
+"rejecting", "wide" (another signature) and "wrong" (other answers than stable's) do as they are called."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def report(children: Mapping[tuple[Kind, str], Child], pod: Pod, generation: int
             forwarded = Forwarded(REQUESTS, {"error": REQUESTS // 2} if "erroring" in candidate else {}, latency)
         if "shadow" in traffic:
             shadow = _shadow(REQUESTS // 2 if "wrong" in candidate else REQUESTS, latency)
-    own = Answered(REQUESTS, 0, 0, latency)
+    own = Answered(REQUESTS, 0, REQUESTS // 2 if "rejecting" in model else 0, latency)
     return Report(pod.name, pod.uid, pod.revision, "", generation, True, 10.0, ASKED, signature, own, forwarded, shadow)
 
 

@@ -131,6 +131,17 @@ def test_a_bad_candidate_is_found_by_its_own_counts() -> None:
     assert cluster.shares[-1] == (100, 0)
 
 
+def test_a_candidate_that_rejects_is_found_by_the_default_checks() -> None:
+    """What it rejects is no error, and behind a gateway nobody else tries it."""
+    cluster = serving(behind(ONE))
+    rejecting = behind("s3://models/rejecting/")
+    del rejecting["rollout"]["analysis"]
+    cluster.change(rejecting)
+    cluster.settle(200)
+    assert cluster.condition("Stalled")["reason"] == "RolledBack"
+    assert "rejectedRate 0.5 (500 of 1000) is above max 0.05" in cluster.condition("Stalled")["message"]
+
+
 def test_pinned_requests_go_to_a_candidate_that_has_a_ready_pod() -> None:
     cluster = serving(behind(ONE, **PINNED))
     assert len(cluster.rules()) == 1

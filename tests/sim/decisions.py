@@ -25,7 +25,7 @@ Objections = Iterator[str]
 def capacity_before_weight(view: View, decide: Decide) -> Objections:
     """1. No revision gets a share of traffic that its ready pods can't hold."""
     document = view.document_after
-    weight = document.get("weight") or 0
+    weight = document.get("gateway", document.get("weight")) or 0  # whoever splits
     if not weight or any(step.set_canary_scale for step in view.spec.rollout.effective_steps):
         return  # with setCanaryScale it is the user who says how many pods are enough
     ready = view.ready(document["candidate"]["revision"])
@@ -186,7 +186,7 @@ def errors_are_noticed(view: View, decide: Decide) -> Objections:
     moves = view.front_after != view.front and bool(view.marked(view.front, names.PROMOTED_AT))
     if not moves or "erroring" not in uri or view.marked(view.target, names.PROMOTED_AT) or _told_by_a_person(view):
         return
-    if any(check.metric == "errorRate" and not check.failure_limit for check in rollout.effective_checks):
+    if any(check.metric == "errorRate" and not check.failure_limit for check in view.spec.effective_checks):
         weight, watched = 0, 0.0
         for step in rollout.effective_steps:
             weight = weight if step.set_weight is None else step.set_weight

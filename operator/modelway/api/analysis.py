@@ -131,7 +131,8 @@ class Analysis(Object):
     checks: Checks = Field(
         default=(),
         description="The conditions. Each one that fails ends the rollout as onFailure says. Without any, a Canary"
-        " checks that at most 5% of the candidate's requests fail.",
+        " checks that at most 5% of the candidate's requests fail and, with traffic.gateway, that it rejects at most 5%"
+        " (rejectedRate).",
     )
 
     @property

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from .analysis import Check
 from .field import Object, rule, rules
 from .model import Model
 from .rollback import Rollback
-from .rollout import Rollout
+from .rollout import DEFAULT_CHECKS, GATEWAY_CHECKS, Rollout
 from .scaling import Scaling
 from .serving import Serving
 from .status import Status
@@ -50,6 +51,14 @@ class Spec(Object):
         default=Traffic(),
         description="Which requests the candidate gets, beside or within its share, while a rollout is in its steps.",
     )
+
+    @property
+    def effective_checks(self) -> tuple[Check, ...]:
+        """The checks of a rollout beside those of single steps."""
+        if self.rollout.strategy != "Canary":
+            return ()
+        asked = self.rollout.analysis.checks if self.rollout.analysis else ()
+        return asked or (GATEWAY_CHECKS if self.traffic.gateway else DEFAULT_CHECKS)
 
 
 class ModelDeployment(Object):

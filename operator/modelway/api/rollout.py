@@ -11,6 +11,8 @@ from .field import Duration, Object, rule, rules, seconds
 from .steps import DEFAULT_STEPS, Pause, Step, Steps
 
 DEFAULT_CHECKS: Final = (Check(metric="errorRate", max=0.05),)
+# A gateway lets nobody try again what the candidate rejects, so these are no errors there, and looked at as well.
+GATEWAY_CHECKS: Final = (*DEFAULT_CHECKS, Check(metric="rejectedRate", max=0.05))
 
 
 class BlueGreen(Object):
@@ -100,13 +102,6 @@ class Rollout(Object):
         if self.strategy == "BlueGreen":
             return (Step(pause=Pause(duration=self.blue_green.auto_promote_after if self.blue_green else None)),)
         return ()
-
-    @property
-    def effective_checks(self) -> tuple[Check, ...]:
-        """The checks beside those of single steps."""
-        if self.strategy != "Canary":
-            return ()
-        return (self.analysis.checks if self.analysis else ()) or DEFAULT_CHECKS
 
     @property
     def interval_seconds(self) -> float:

@@ -89,12 +89,12 @@ def _query(situation: Situation, asked: Prometheus) -> tuple[str, str]:
 def _applying(situation: Situation) -> Iterator[Check]:
     """The checks that can be measured in this step, and those of the step itself; after the last one, too, while the
     candidate's other pods come up."""
-    position, rollout = situation.position, situation.spec.rollout
+    position = situation.position
     if position.step is None and not position.done:
         return
     own = position.step.analysis.checks if position.step and position.step.analysis else ()
     copied = position.shadow.percent if position.shadow else 0
-    for check in (*rollout.effective_checks, *own):
+    for check in (*situation.spec.effective_checks, *own):
         if measurable(_limit(check, ()), position.weight, copied):
             yield check
 

@@ -88,10 +88,13 @@ def _one_pod(spec: Spec) -> _Advice:
 
 
 def _rejections_behind_a_gateway(spec: Spec) -> _Advice:
-    watched = any(check.metric == "rejectedRate" for _, check in _checks(spec))
-    if spec.traffic.gateway and spec.rollout.strategy == "Canary" and not watched:
-        told = "what a candidate rejects (4xx) goes to the caller then, and errorRate counts 5xx alone; add a check of"
-        yield ("traffic", "gateway"), f"{told} rejectedRate."
+    """Without checks of their own, rejectedRate is among the default ones."""
+    asked = spec.rollout.analysis.checks if spec.rollout.analysis else ()
+    if spec.traffic.gateway and asked and not any(check.metric == "rejectedRate" for _, check in _checks(spec)):
+        told = (
+            "behind traffic.gateway what a candidate rejects (4xx) goes to the caller, and errorRate counts 5xx alone"
+        )
+        yield _CHECKS, f"{told}; add - {{metric: rejectedRate, max: 0.05}}."
 
 
 def _rolled_back(spec: Spec) -> _Advice:

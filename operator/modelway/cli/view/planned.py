@@ -107,7 +107,7 @@ def _way(world: World, spec: Spec) -> Iterator[str]:
     steps = spec.rollout.effective_steps
     for number, step in enumerate(steps, 1):
         yield f"step {number} of {len(steps)}: {what(step)}."
-    for check in spec.rollout.effective_checks if steps else ():
+    for check in spec.effective_checks if steps else ():
         called = check.metric or "a Prometheus query"
         bounds = {"min": check.min, "max": check.max, "maxRatioToStable": check.max_ratio_to_stable}
         told = ", ".join(f"{name} {value:g}" for name, value in bounds.items() if value is not None)
