@@ -242,3 +242,11 @@ def test_findings_come_in_the_order_of_their_limits() -> None:
     limits = [Limit(metric, max=1, name=str(place)) for place, metric in enumerate(("requests", "errorRate", "x"))]
     found = evaluate(limits, (stable(), candidate()), STABLE, CANDIDATE, 7)
     assert [finding.name for finding in found] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("metric", ["latencyP95", "errorRate", "rejectedRate"])
+def test_a_ratio_without_requests_of_stable_is_not_passed(metric: str) -> None:
+    """A candidate that was ten times as slow passed, for there was nothing to compare it with."""
+    found = look([candidate(1000, 400, median=0.1), report(STABLE)], metric, max_ratio_to_stable=1.2)
+    assert found.state is State.INCONCLUSIVE
+    assert "the stable revision has answered nothing yet" in found.sentence

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from modelway.decide.crashes import CALM
-from tests.decide.cluster import Cluster, settled
+from modelway.world import ContainerState
+from tests.decide.cluster import Cluster, fetched, settled, spec_of
 from tests.decide.pods import crash
 from tests.decide.test_canary import CHECKS, ONE, TWO, canary, shares, step
 
@@ -95,3 +97,39 @@ def test_a_person_who_insists_is_not_overruled_while_the_other_pods_come_up() ->
     crash(cluster, 3)
     cluster.settle(200)
     assert cluster.serving != old
+
+
+def rolling(reason: str, times: int) -> Cluster:
+    """The pods of a RollingUpdate are all ready, and have been started anew for that reason."""
+    cluster = settled(spec_of(ONE, scaling={"replicas": 2}))
+    old = cluster.serving
+    cluster.change(spec_of(TWO, scaling={"replicas": 2}))
+    cluster.look()
+    for _ in range(3):
+        cluster.run_controllers()
+    server = ContainerState("server", False, True, times, exit_code=255, exit_reason=reason)
+    for name, pod in cluster.pods.items():
+        if pod.revision != old:
+            cluster.pods[name] = replace(pod, containers=(*fetched(TWO)[:1], server), ready_since=cluster.now)
+    return cluster
+
+
+def test_a_rolling_update_does_not_take_over_between_two_crashes() -> None:
+    """With all pods ready for a moment it took over, and the pods that had served went five seconds later."""
+    cluster = rolling("Error", 2)
+    crashed = cluster.now
+    assert promoted_at(cluster) >= crashed + CALM
+
+
+def test_it_says_what_it_waits_for() -> None:
+    cluster = rolling("Error", 2)
+    step(cluster)
+    step(cluster)
+    assert "Its server crashed 4 times" in cluster.resource.status["rollout"]["message"]
+
+
+def test_what_a_node_that_was_started_anew_did_is_no_crash() -> None:
+    """Three pods on it were three crashes, and ended the rollout."""
+    cluster = rolling("Unknown", 1)
+    begun_at = cluster.now
+    assert promoted_at(cluster) < begun_at + CALM

@@ -86,7 +86,8 @@ class Rollout(Object):
     paused: bool = Field(
         default=False,
         description="Holds every step forward: no new revision starts and none is promoted, and the deadline"
-        " does not run. What serves is still repaired and scaled.",
+        " does not run: the step begins anew afterwards. What serves is still repaired and scaled, and a candidate that"
+        " has a share is still judged: a check that fails ends it, as onFailure says.",
     )
 
     @property

@@ -102,6 +102,8 @@ def _few(limit: Limit, reading: Reading) -> str:
     compared = any(bound.is_ratio for bound, _ in limit.bounds)
     if compared and (reading.stable_samples or 0) < limit.min_samples:
         return f"{reading.told()}: {reading.stable_samples} of {limit.min_samples} samples of the stable revision"
+    if compared and reading.samples and not reading.stable_samples:
+        return f"{reading.told()}: the stable revision has answered nothing yet, so there is nothing to compare with"
     return ""
 
 

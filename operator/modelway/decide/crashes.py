@@ -15,6 +15,9 @@ from .situation import Situation
 
 MOST: Final = 3  # one may be the node's; Kubernetes backs off from the third on
 CALM: Final = timedelta(seconds=30)
+# What a kubelet says of containers that were gone when it came back: their machine was started anew, and three pods on
+# it are no three crashes of the model.
+_NODES: Final = frozenset({"Unknown", "ContainerStatusUnknown"})
 
 
 def count(situation: Situation) -> int:
@@ -43,4 +46,5 @@ def _pods(situation: Situation) -> tuple[Pod, ...]:
 
 
 def _crashes(pod: Pod) -> int:
-    return sum(server.restarts for server in pod.containers if not server.init and server.exit_code)
+    servers = (container for container in pod.containers if not container.init and container.exit_code)
+    return sum(server.restarts for server in servers if server.exit_reason not in _NODES)

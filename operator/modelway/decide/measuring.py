@@ -37,6 +37,9 @@ def measure(
     asking = found is Stage.PROGRESSING and candidate is not None and gate.waiting and situation.ready(candidate)
     if asking and candidate:
         wanted.append((SIGNATURE, (*situation.pods(stable.hash), *situation.pods(candidate.hash))))
+    keeping = _keeps(situation, found, gate)
+    if keeping and candidate:  # what the gates rest on stays known, or they would be asked anew at each pod
+        wanted.append((AFTERWARDS, (*situation.pods(stable.hash), *situation.pods(candidate.hash))))
     if not wanted:
         return None
     pods = {pod.uid: pod for _, some in wanted for pod in some}
@@ -45,7 +48,15 @@ def measure(
         every=min(every for every, _ in wanted),
         pods=_addresses(pods.values()),
         queries=queries(situation) if sharing else (),
-        golden=golden_requests(situation) if asking and known else None,
+        golden=golden_requests(situation) if (asking or keeping) and known else None,
+    )
+
+
+def _keeps(situation: Situation, found: Stage, gate: Gate) -> bool:
+    """Whether a revision without steps has passed its gates and waits for more pods, or for what crashed to stand."""
+    gates, coming = situation.spec.rollout.gates, found is Stage.PROGRESSING and bool(situation.ready(situation.target))
+    return (
+        coming and gate.passed and not situation.position.steps and (gates.signature != "Ignore" or bool(gates.golden))
     )
 
 

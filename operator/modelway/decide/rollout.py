@@ -68,8 +68,8 @@ def _refused_by_a_gate(situation: Situation) -> bool:
 
 
 def _failed_a_check(situation: Situation) -> bool:
-    ends = situation.spec.rollout.on_failure == "Rollback" and not situation.position.held
-    return ends and judge(situation).failed is not None
+    """Also while a person holds it: users get its answers meanwhile."""
+    return situation.spec.rollout.on_failure == "Rollback" and judge(situation).failed is not None
 
 
 def _proven_and_enough_ready_pods(situation: Situation) -> bool:
@@ -89,7 +89,7 @@ def _proven(situation: Situation) -> bool:
         stands = judge(situation).failed is None and not crashes.restless(situation)
         insisted = verbs.insisted(situation.resource, situation.obeyed, situation.target.hash)
         return situation.obeyed.done or (situation.position.began != situation.now and (stands or insisted))
-    return not situation.position.steps and gate(situation).passed
+    return not situation.position.steps and gate(situation).passed and not crashes.restless(situation)
 
 
 def _deadline_passed(situation: Situation) -> bool:
@@ -119,11 +119,11 @@ STAGES: Final[tuple[tuple[Callable[[Situation], bool], Stage], ...]] = (
     (_settled, Stage.SETTLED),
     (_failed, Stage.FAILED),
     (_aborted, Stage.GIVING_UP),
+    (_failed_a_check, Stage.GIVING_UP),
     (_paused, Stage.PAUSED),
     (_scaled_to_zero, Stage.SCALED_TO_ZERO),
     (_not_started, Stage.STARTING),
     (_refused_by_a_gate, Stage.GIVING_UP),
-    (_failed_a_check, Stage.GIVING_UP),
     (_proven_and_enough_ready_pods, Stage.PROMOTING),
     (_time_is_over_but_users_are_served, Stage.PROMOTING),
     (_held, Stage.HELD),

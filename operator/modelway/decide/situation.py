@@ -102,7 +102,7 @@ class Situation:
             return self.now
         if not rollout:
             return deployment.created_at
-        told = parsed(rollout.get("startedAt")) or self.now
+        told = min(parsed(rollout.get("startedAt")) or self.now, self.now)
         return deployment.created_at if deployment.created_at - told > ANOTHER_ATTEMPT else told
 
 
@@ -169,9 +169,21 @@ def _obeyed(
         failed=failed,
         aborted=wanted.failure is not None and wanted.failure.reason == verbs.ABORTED,
         told_failed=resource.status.get("phase") == Phase.FAILED,
-        position=position(rollout, {} if newly_targeted else document, steps, wanted.hash),
+        position=_in_time(position(rollout, {} if newly_targeted else document, steps, wanted.hash), resource, spec, now),
     )
     return verbs.obey(resource, subject, now)
+
+
+def _in_time(found: Position, resource: Resource, spec: Spec, now: datetime) -> Position:
+    """The position whose step begins anew after spec.rollout.paused, as after the verb resume: nobody's time ran
+    meanwhile. A step can't have begun later than now, either: the former leader's clock was ahead, and the step would
+    last until ours is there."""
+    rollout: Any = resource.status.get("rollout") or {}
+    was_paused = resource.status.get("phase") == Phase.PAUSED and "startedAt" not in rollout and not found.held
+    resumed = was_paused and not spec.rollout.paused and spec.scaling.highest > 0
+    if found.began and (resumed or found.began > now):
+        return replace(found, began=now)
+    return found
 
 
 def traffic_of(live: Child | None) -> dict[str, Any]:

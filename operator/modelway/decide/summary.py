@@ -8,7 +8,7 @@ from typing import Final
 
 from modelway.api.status import Phase
 
-from . import diagnosis, gateway, rollback
+from . import crashes, diagnosis, gateway, rollback
 from .advance import told
 from .conditions import Condition, State, state
 from .desired import Aim, front_serving
@@ -171,9 +171,10 @@ def _message(situation: Situation, facts: _Facts, target: Aim) -> str:
         )
     if facts.stage is Stage.SETTLED:
         return _joined(serves, _said(facts))
+    unrest = crashes.restless(situation) if stable else ""
     if situation.position.began is not None:
-        return _joined(f"Revision {named(wanted)} goes its steps.", told(situation), serves, _said(facts))
-    return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts) or gate(situation).waiting)
+        return _joined(f"Revision {named(wanted)} goes its steps.", told(situation), serves, _said(facts) or unrest)
+    return _joined(f"Revision {named(wanted)} comes up.", serves, _said(facts) or gate(situation).waiting or unrest)
 
 
 def _way_out(situation: Situation, target: Aim) -> str:
