@@ -8,6 +8,7 @@ import sys
 import time
 from functools import partial
 
+from tests.sim.behind import Behind
 from tests.sim.play import Played, play, silence
 from tests.sim.returning import Returning
 from tests.sim.story import Story
@@ -28,8 +29,9 @@ def main() -> int:
     parser.add_argument("--findings", type=int, default=20, help="ends after so many violations")
     parser.add_argument("--every", type=int, default=5000, help="tells how far it is after so many")
     parser.add_argument("--rollbacks", action="store_true", help="users also go back to revisions by number")
+    parser.add_argument("--gateways", action="store_true", help="gateways split the requests")
     options = parser.parse_args()
-    kind = Returning if options.rollbacks else Story
+    kind = Returning if options.rollbacks else Behind if options.gateways else Story
     seeds = range(options.seed, options.seed + options.schedules)
     if options.schedules == 1:
         return _one(kind(options.seed))

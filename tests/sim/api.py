@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from modelway.cluster.client import JSON, MERGE, REQUEST_SECONDS, Response
-from modelway.cluster.kinds import BY_KIND, WATCHED
+from modelway.cluster.kinds import BY_KIND, ROUTES, WATCHED
 from tests.sim import apply as ssa
 from tests.sim.answers import answer, defaulted, failure, parse, selected
 from tests.sim.stored import OWNERLESS, Stored, copied, sent
@@ -52,6 +52,7 @@ class FakeApi:
         self.before: Callable[[str, str], Response | None] = lambda method, path: None
         self.after: Callable[[Written], None] = lambda written: None
         self.terminating: set[str] = set()
+        self.absent: set[str] = set()  # kinds that are not served
         self.told: Callable[[str, Name, dict[str, Any]], None] = lambda word, name, shown: None
         self._kinds: dict[str, dict[Name, Stored]] = {}
 
@@ -59,7 +60,7 @@ class FakeApi:
 
     def watch_all(self, instead_of: Streams | None = None) -> Streams:
         """A new watcher's streams, one a kind, which begin with what exists."""
-        streams: Streams = {kind.kind: deque() for kind in WATCHED}
+        streams: Streams = {kind.kind: deque() for kind in (*WATCHED, *ROUTES)}
         for (kind, _, _), stored in self.objects.items():
             if kind in streams and selected(BY_KIND[kind], stored.obj):
                 streams[kind].append(("LISTED", stored.shown()))
@@ -191,6 +192,8 @@ class FakeApi:
         if refused := self.before(method, path):
             return refused
         kind, namespace, name, subresource = parse(path)
+        if kind in self.absent:
+            return failure(404, "the server could not find the requested resource")
         if method == "GET":
             self.reads += 1
             return self._list(kind)

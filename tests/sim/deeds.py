@@ -112,12 +112,10 @@ class NoPodsAreTaken:
 
 def weight_is_read(world: World, view: View) -> str:
     """10. A step with a share is over only when every ready stable pod has read that share."""
-    before, after = view.rollout, view.rollout_after
-    same = before.get("target") == after.get("target") and before.get("plan") == after.get("plan")
-    left, steps = view.step_before, view.spec.rollout.effective_steps
-    if view.obeyed or not same or not left < int(after.get("step") or 0) or not 0 < left <= len(steps):
-        return ""
-    weight = steps[left - 1].set_weight
+    left = view.step_left()
+    asked = view.spec.rollout.effective_steps[left - 1].set_weight if left else None
+    routed = view.spec.traffic.gateway is not None  # a gateway splits, and pods forward nothing
+    weight = 0 if asked and routed else asked
     known = {pod.uid for pod in view.seen.pods if pod.ready and not pod.deleting}  # the others are on their way out
     for pod in ready_pods(world, front(world)) if weight is not None else ():
         document = world.pods.read.get(pod["metadata"]["uid"], {})

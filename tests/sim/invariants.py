@@ -9,6 +9,7 @@ from tests.sim.api import Written
 from tests.sim.decisions import RULES
 from tests.sim.deeds import Idempotent, front, ready_pods, rules, weight_is_read
 from tests.sim.operator import Operator
+from tests.sim.routed import DECISIONS, NobodyIsSentToWhatGoes, SplitOnce, WhatItNamesIsThere, share_is_given
 from tests.sim.view import View, asked_for
 from tests.sim.world import NAMESPACE, Decided, Violated, World
 
@@ -17,18 +18,22 @@ __all__ = ["Serving", "Shares", "front", "ready_pods", "replicas_are_never_sent_
 
 def watch(world: World) -> World:
     """From now on every decision and every write of this world is held against all the invariants."""
-    by_deed, idempotent = rules(), Idempotent()
+    leaving, idempotent = NobodyIsSentToWhatGoes(), Idempotent()
+    by_deed = (*rules(), leaving, WhatItNamesIsThere())
+    world.checks.append(SplitOnce(leaving.withdrawn))
 
     def decided(world: World, decision: Decided) -> None:
         view = View(*decision)
         if view.seen.refusals or view.seen.resource.deleting or asked_for(view.seen.resource.spec) is None:
             return
         world.view = view
-        for rule in RULES:
+        for rule in (*RULES, *DECISIONS):
             for objection in rule(view, world.decide):
                 raise Violated(f"{rule.__name__}: {objection}")
         if objection := weight_is_read(world, view):
             raise Violated(f"weight_is_read: {objection}")
+        if objection := share_is_given(world, view):
+            raise Violated(f"share_is_given: {objection}")
 
     def written(world: World, deed: Written) -> None:
         for rule in by_deed if world.view else ():

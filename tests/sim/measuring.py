@@ -66,6 +66,7 @@ class Pods:
     attended: float = float("inf")  # from then on the operator sees to it that documents are read soon
     overdue: list[str] = field(default_factory=list)  # pods that read a share only when their kubelets got round to it
     mute: set[str] = field(default_factory=set)  # pods that can't be asked
+    routed: Callable[[str], list[str]] = lambda service: []  # the gateways that send requests to a Service
     doubtful: bool = False  # the golden requests fail on the stable revision, too
     wanted: dict[Key, Measure] = field(default_factory=dict)
     latest: dict[Key, Measured] = field(default_factory=dict)
@@ -209,10 +210,18 @@ class Pods:
             since=1.0,
             taken_at=self.api.now(),
             signature=signature,
-            own=Answered(counted, 0, 0, latency),
+            own=self._own(meta, document, counted, latency, mine),
             forwarded=forwarded,
             shadow=shadow,
         )
+
+    def _own(self, meta: Any, document: Any, counted: int, latency: Histogram, mine: str) -> Answered:
+        """What a pod answered itself. A candidate that only gateways send to counts nothing unless they do."""
+        if "gateway" not in document or document["candidate"]["revision"] != meta["labels"][names.REVISION]:
+            return Answered(counted, 0, 0, latency)
+        if not self.routed(names.revision(meta["labels"][names.DEPLOYMENT], meta["labels"][names.REVISION])):
+            return Answered(0, 0, 0, Histogram(0, 0.0, {}))
+        return Answered(counted, counted // 2 if "erroring" in mine else 0, 0, latency)
 
     def _model_of(self, revision: str) -> str:
         records = self.api.all("ControllerRevision")

@@ -47,6 +47,8 @@ def begun(spec: dict[str, Any], serves: bool, settings: dict[str, Any]) -> tuple
         return world, "the user creates"
     scaling = {"replicas": 2} if spec["scaling"].get("replicas") == 0 else spec["scaling"]
     first = {"model": {"uri": GOOD[0]}, "serving": spec["serving"], "scaling": scaling, "rollout": {}}
+    if "traffic" in spec:
+        first["traffic"] = spec["traffic"]
     world = settled(first).fork(**settings)
     world.edit(lambda live: live.update(rollout=spec["rollout"]))
     return world, "there serves"

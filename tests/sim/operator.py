@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from modelway.cluster.act import Actor
 from modelway.cluster.events import Recorder
+from modelway.cluster.kinds import NOT_SERVED
 from modelway.cluster.records import Key
 from modelway.cluster.store import Change, Store
 from modelway.queue import Priority, Queue
@@ -56,6 +57,7 @@ class Operator:
         self.reconciler = Reconciler(self.store, actor, self.recorder, world.pods, IMAGE, world.now, decide)
         self.workers = Workers(self.queue, self.reconciler, 1, RESYNC, lambda: 0.5)
         self.streams = world.api.watch_all()
+        self.store.unavailable.update(dict.fromkeys(world.api.absent, NOT_SERVED))
         self.last: dict[str, tuple[str, dict[str, Any]]] = {}
         self.census: dict[
             str, tuple[list[str], int]
@@ -84,6 +86,24 @@ class Operator:
     def take(self, change: Change | None) -> None:
         if change:
             self.queue.add(change.key, Priority.USER if change.urgent else Priority.CHANGE)
+
+    def unknown(self) -> list[str]:
+        """Kinds that are served and thought not to be, or the other way round: see cluster/routes.py. Nobody looks for
+        one that nobody asks for."""
+        absent, thought = self.world.api.absent, self.store.unavailable.keys()
+        return sorted([*(absent - thought), *(thought - absent if self.store.asking_for_routes() else ())])
+
+    def find_out(self, kind: str) -> None:
+        """The watch of a kind ends, for it is not served any more; or begins."""
+        if kind in self.world.api.absent:
+            self.streams[kind].clear()
+            for change in self.store.sweep(kind, set(), 2**63):
+                self.take(change)
+            self.store.unavailable[kind] = NOT_SERVED
+        else:
+            del self.store.unavailable[kind]
+        for key in self.store.asking_for_routes():
+            self.queue.add(key, Priority.CHANGE)
 
     def coalesce(self, kind: str) -> None:
         """Of several events about an object that wait to be delivered only the last one is."""

@@ -84,6 +84,8 @@ def plain(spec: dict[str, Any]) -> str:
     told = [spec["model"]["uri"].rpartition("/")[2].removesuffix(".onnx"), _scaling(spec["scaling"])]
     told.append(str(rollout.pop("strategy")))
     told += [f"{key}={_short(value)}" for key, value in rollout.items() if key != "analysis"]
+    if traffic := spec.get("traffic"):
+        told.append(f"behind {_short(traffic)}{' with gRPC' if 'grpc' in spec['serving'] else ''}")
     return ", ".join(told)
 
 

@@ -38,10 +38,17 @@ class Story:
         """Another line of the story."""
         self.lines.append(f"{self.world.seconds:8.1f} s  {line}")
 
+    def spec(self) -> dict[str, Any]:
+        """What a user asks for."""
+        return specs.spec(self.chance)
+
+    def prepare(self) -> None:
+        """What else is so from the beginning."""
+
     def run(self, decide: Any = None) -> None:
         """Plays it; raises ``Violated``."""
         chance = self.chance
-        spec = specs.spec(chance)
+        spec = self.spec()
         settings = {
             "faults": chance.choice((0.0, 0.0, 0.05, 0.2)),
             "relists": chance.random() < 0.2,
@@ -51,6 +58,7 @@ class Story:
             settings["decide"] = decide
         self.world, told = begun(spec, chance.random() < 0.75, settings)
         watch(self.world)
+        self.prepare()
         self.world.chance = chance
         self.world.pods.hasty = chance.random() < 0.4
         self.tell(f"{told}: {specs.plain(self.world.resource()['spec'])}")
@@ -104,7 +112,7 @@ class Story:
 
     def new_spec(self) -> None:
         """The user applies another manifest."""
-        wanted = specs.spec(self.chance)
+        wanted = self.spec()
         self.tell(f"the user applies {specs.plain(wanted)}")
         self.world.edit(lambda spec: (spec.clear(), spec.update(wanted)))
 

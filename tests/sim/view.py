@@ -115,6 +115,14 @@ class View:
         done = int(told.get("step") or 0) if told.get("plan") == plan else 0
         return max(int(self.rollout.get("step") or 0), done)
 
+    def step_left(self) -> int:
+        """The number of the step that this decision ends by itself; 0 if it ends none."""
+        before, after = self.rollout, self.rollout_after
+        same = before.get("target") == after.get("target") and before.get("plan") == after.get("plan")
+        left, steps = self.step_before, len(self.spec.rollout.effective_steps)
+        ends = same and not self.obeyed and 0 < left <= steps and left < int(after.get("step") or 0)
+        return left if ends else 0
+
     @property
     def obeyed(self) -> dict[str, Any]:
         """What became of the annotation, if this decision read it."""

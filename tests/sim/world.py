@@ -22,6 +22,7 @@ from modelway.world import Plan
 from modelway.world import World as Seen
 from tests.sim.api import FakeApi, Written
 from tests.sim.controllers import Cluster
+from tests.sim.gateways import Gateways
 from tests.sim.measuring import Pods
 from tests.sim.operator import RESYNC, Operator
 from tests.sim.users import NAMESPACE, Users
@@ -64,13 +65,14 @@ class World(Users):
 
     def __post_init__(self) -> None:
         self.api = FakeApi(self.now)
-        self._begin(Cluster(self.api), Pods(self.api))
+        self._begin(Cluster(self.api), Pods(self.api), Gateways(self.api))
 
-    def _begin(self, cluster: Cluster, pods: Pods) -> None:
+    def _begin(self, cluster: Cluster, pods: Pods, gateways: Gateways) -> None:
         self.api.before = self._before
         self.api.after = self._after
-        self.cluster, self.pods = cluster, pods
-        self.pods.clock = self.clock
+        self.cluster, self.pods, self.gateways = cluster, pods, gateways
+        self.pods.clock = self.gateways.clock = self.clock
+        self.pods.routed = self.gateways.sending_to
         self.seen = 0
         self.broken = metrics.INTERNAL_ERRORS._value.get()
         self.disturbed = False  # something got between the last decision and its being carried out
@@ -85,7 +87,8 @@ class World(Users):
         other.api = self.api.fork(other.now)
         cluster = Cluster(other.api, dict(self.cluster.fates), dict(self.cluster.loads), self.cluster.born)
         mounts = self.pods
-        other._begin(cluster, Pods(other.api, dict(mounts.read), dict(mounts.looked), dict(mounts.since)))
+        pods = Pods(other.api, dict(mounts.read), dict(mounts.looked), dict(mounts.since))
+        other._begin(cluster, pods, self.gateways.forked(other.api))
         return other
 
     def now(self) -> datetime:
@@ -114,6 +117,8 @@ class World(Users):
         if self.standby:
             choices += [partial(self.standby.deliver, kind) for kind, some in self.standby.streams.items() if some]
         choices += self.others()
+        for replica in (self.operator, self.standby) if self.api.absent or self.operator.store.unavailable else ():
+            choices += [partial(replica.find_out, kind) for kind in replica.unknown()] if replica else []
         if len(self.operator.queue):
             choices.append(self.operator.work)
         if not choices:
@@ -134,7 +139,7 @@ class World(Users):
             if self.chance:
                 steps += [partial(self._collect, name) for name in self.api.garbage()[:1]]
             self._steps = (self.api.changes, steps)
-        return [*self._steps[1], *self.pods.steps()]
+        return [*self._steps[1], *self.pods.steps(), *self.gateways.steps()]
 
     def _collect(self, name: tuple[str, str, str]) -> None:
         if name in self.api.objects:
@@ -156,8 +161,8 @@ class World(Users):
 
     def wait(self, end: float) -> bool:
         """Moves the clock to the next timer; False at the end, or when only the resync is left."""
-        timer, poll = self.operator.queue.next_due(), self.pods.next_poll()
-        due = min((moment for moment in (timer, poll) if moment is not None), default=None)
+        timers = self.operator.queue.next_due(), self.pods.next_poll(), self.gateways.next_due()
+        due = min((moment for moment in timers if moment is not None), default=None)
         if due is None or due > end:
             return False
         self.advance(due)
@@ -167,6 +172,7 @@ class World(Users):
         """Time passes, and rings what is due."""
         self.seconds = max(self.seconds, to)
         self.pods.pass_time()
+        self.gateways.pass_time()
         poll = self.pods.next_poll()
         if poll is not None and poll <= self.seconds:
             self.pods.poll()

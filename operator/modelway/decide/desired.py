@@ -85,7 +85,8 @@ def _marked(situation: Situation, candidate: Revision | None, failure: Failure |
 
 def _document(situation: Situation, remembered: tuple[Revision, ...], *, shared: bool) -> dict[str, Any]:
     known = {revision.hash: revision.digest for revision in remembered if revision.digest}
-    return document(situation, routing(situation) if shared else None, known)
+    split = routing(situation) if shared else None
+    return document(situation, split, known, handing_over=gateway.handing_over(situation))
 
 
 def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
@@ -121,7 +122,7 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
 def routes(situation: Situation, target: Aim) -> Iterator[Wanted]:
     """The routes of the Gateway API. They come last: what they name is there then."""
     serving = front_serving(situation, target)
-    for kind, manifest in gateway.routes(situation, serving, shares(situation, target)):
+    for kind, manifest in gateway.routes(situation, serving, shares(situation, target), target.document):
         yield Wanted(kind, manifest["metadata"]["name"], manifest, "gateways know who answers which requests")
 
 

@@ -6,23 +6,24 @@ A share is confirmed when every parent has accepted the route's latest generatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from modelway.api.serving import Serving
-from modelway.api.traffic import GATEWAY_GROUP, ParentRef
+from modelway.api.traffic import Gateway, ParentRef
 from modelway.manifests import names
 from modelway.manifests.grpc_route import grpc_route
 from modelway.manifests.http_route import http_route
 from modelway.manifests.route import Backends, parent
 from modelway.manifests.timestamps import parsed
-from modelway.world import Child, Kind, Manifest
+from modelway.world import Child, Kind, Manifest, Resource
 
 from .conditions import Condition
 from .covering import covers
+from .parents import accepted_once, answered, answers, behind, follows
 from .situation import Situation
-from .traffic import Routing
+from .traffic import Routing, unconfirmed
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 CONDITION: Final = "RouteAccepted"
@@ -31,7 +32,6 @@ CONDITION: Final = "RouteAccepted"
 SPREAD: Final = timedelta(seconds=5)
 
 HOPELESS: Final = frozenset({"GatewayApiMissing", "GatewayApiForbidden"})  # reasons that only a person can remove
-ASKED: Final = ("Accepted", "ResolvedRefs")
 _UNAVAILABLE: Final[Mapping[str, tuple[str, str]]] = {
     "NotServed": (
         "GatewayApiMissing",
@@ -45,27 +45,53 @@ _UNAVAILABLE: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 
-
-def routes(situation: Situation, serving: Serving, shared: Routing | None) -> Iterator[tuple[Kind, Manifest]]:
-    """The routes that shall exist and can: ``serving`` is how the revision is served that the front Service names."""
-    gateway = situation.spec.traffic.gateway
-    if gateway is None:
-        return
-    resource, unavailable = situation.resource, situation.world.unavailable
-    if Kind.HTTP_ROUTE not in unavailable:
-        yield Kind.HTTP_ROUTE, http_route(resource, gateway, _backends(situation, shared, grpc=False))
-    if serving.grpc and Kind.GRPC_ROUTE not in unavailable:
-        yield Kind.GRPC_ROUTE, grpc_route(resource, gateway, _backends(situation, shared, grpc=True))
+_LEAVING: Final = (
+    "spec.traffic.gateway is not asked for any more: route {} leads to the stable revision alone, and goes when every"
+    " gateway that accepted it has accepted that. If one of their controllers runs no more, and nobody uses the"
+    " route, delete it."
+)
 
 
-def _backends(situation: Situation, shared: Routing | None, *, grpc: bool) -> Backends:
-    """A gateway does not turn to stable when the candidate can't answer: it gets nothing while no pod is ready."""
+def routes(
+    situation: Situation, serving: Serving, shared: Routing | None, document: Mapping[str, Any]
+) -> Iterator[tuple[Kind, Manifest]]:
+    """The routes that shall exist and can: ``serving`` is how the revision is served that the front Service names,
+    ``document`` the traffic document after this decision."""
+    for kind in ROUTES:
+        if kind in situation.world.unavailable:
+            continue
+        if (asked := situation.spec.traffic.gateway) and kind in _kinds(serving):
+            yield kind, _BUILD[kind](situation.resource, asked, _backends(situation, kind, shared, document))
+        elif (former := _withdrawn(situation, kind)) and _stays(situation, kind, former):
+            yield kind, former
+
+
+def _backends(situation: Situation, kind: Kind, shared: Routing | None, document: Mapping[str, Any]) -> Backends:
+    """A gateway does not turn to stable when the candidate can't answer: it gets nothing while no pod is ready. Nor is
+    it sent more while a stable pod may still forward by a former document, or it would get both shares; nor is a
+    gateway told of it that has said nothing of the route yet, for nobody would know when that one has forgotten it."""
     front = names.front_service(situation.resource.name)
-    reachable = shared is not None and (shared.candidate.serving.grpc or not grpc)
-    if shared is None or not reachable or not situation.ready(shared.candidate):
+    reachable = shared is not None and (shared.candidate.serving.grpc or kind is not Kind.GRPC_ROUTE)
+    live = _live(situation, kind)
+    known = live is not None and answered(live, situation.resource.namespace, _refs(situation))
+    if shared is None or not reachable or not known or not situation.ready(shared.candidate):
         return Backends(front)
-    candidate = names.revision(situation.resource.name, shared.candidate.hash)
-    return Backends(front, candidate, shared.weight, situation.spec.traffic.headers)
+    candidate, weight = names.revision(situation.resource.name, shared.candidate.hash), shared.weight
+    if unconfirmed(situation, document):
+        before = _weights(live)
+        if candidate not in before:
+            return Backends(front)
+        weight = min(weight, before[candidate])
+    return Backends(front, candidate, weight, situation.spec.traffic.headers)
+
+
+def _weights(live: Child | None) -> dict[str, int]:
+    """The Services that a live route names, each with its percentage where there is no pinned header."""
+    rules = (live.body.get("spec") or {}).get("rules") if live else None
+    refs = [ref for rule in rules or () for ref in rule.get("backendRefs") or ()]
+    shared = [ref for rule in (rules or ())[-1:] for ref in rule.get("backendRefs") or ()]  # the pinned ones come first
+    weights = {str(ref.get("name")): int(ref.get("weight") or 0) for ref in shared}
+    return {str(ref.get("name")): 0 for ref in refs} | weights
 
 
 def confirmed(situation: Situation, serving: Serving, shared: Routing | None) -> bool:
@@ -74,36 +100,82 @@ def confirmed(situation: Situation, serving: Serving, shared: Routing | None) ->
         return True
     if any(kind in situation.world.unavailable for kind in _kinds(serving)):
         return False
-    return all(_followed(situation, kind, manifest) for kind, manifest in routes(situation, serving, shared))
+    wanted = routes(situation, serving, shared, situation.document)
+    return all(_followed(situation, kind, manifest) for kind, manifest in wanted)
 
 
 def _followed(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
     live = _live(situation, kind)
     if live is None or live.deleting or not covers(live.body.get("spec"), manifest["spec"]):
         return False
-    return all(
-        any(
-            said.get("type") == asked
-            and said.get("status") == "True"
-            and int(said.get("observedGeneration") or 0) >= live.generation
-            for said in _said(situation, live, ref)
-        )
-        for ref in _parents(situation)
-        for asked in ASKED
-    )
+    return all(follows(live, situation.resource.namespace, ref) for ref in _refs(situation))
 
 
-def sends(situation: Situation, serving: Serving, shared: Routing | None, at: Any) -> bool:
-    """Whether a gateway may still send requests to a revision that the routes which shall exist no longer name: one
-    that accepted a route once goes by it until it accepts another. ``at``: when the shares changed last."""
-    if situation.spec.traffic.gateway is None or not any(_accepted_once(_live(situation, kind)) for kind in ROUTES):
+def sends(situation: Situation, serving: Serving, shared: Routing | None, document: Mapping[str, Any]) -> bool:
+    """Whether a gateway may still send requests to a revision that the routes which shall exist no longer name."""
+    wanted = [
+        (kind, manifest)
+        for kind, manifest in routes(situation, serving, shared, document)
+        if _is_gone_by(situation, kind)
+    ]
+    young = bool(wanted) and _young(situation, document)
+    return young or any(_goes_otherwise(situation, kind, manifest) for kind, manifest in wanted)
+
+
+def _young(situation: Situation, document: Mapping[str, Any]) -> bool:
+    """Whether shares changed so lately that proxies may not know, whatever their controllers say."""
+    changed = spread_at(document.get("at"))
+    return changed is not None and situation.now < changed
+
+
+def _is_gone_by(situation: Situation, kind: Kind) -> bool:
+    live = _live(situation, kind)
+    return live is not None and accepted_once(live, situation.resource.namespace, live_refs(live))
+
+
+def _goes_otherwise(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
+    """Whether a gateway may go by another route than that one: the live one, or what the live one was."""
+    live, home = _live(situation, kind), situation.resource.namespace
+    if live is None or live.deleting:
         return False
-    changed = spread_at(at)
-    young = changed is not None and situation.now < changed
-    wanted = dict(routes(situation, serving, shared))
-    return young or not all(
-        _followed(situation, kind, wanted[kind]) for kind in wanted if _accepted_once(_live(situation, kind))
-    )
+    asked = covers(live.body.get("spec"), manifest["spec"])
+    return not asked or any(behind(live, home, ref) for ref in live_refs(live))
+
+
+def handing_over(situation: Situation) -> bool:
+    """Whether gateways that are not asked for any more may still send requests to a candidate: until they are known
+    not to, the pods forward nothing."""
+    if situation.spec.traffic.gateway:
+        return False
+    former = ((kind, _withdrawn(situation, kind)) for kind in ROUTES if kind not in situation.world.unavailable)
+    return any(manifest is not None and _stays(situation, kind, manifest) for kind, manifest in former)
+
+
+def _withdrawn(situation: Situation, kind: Kind) -> Manifest | None:
+    """A route that is not asked for any more as it is written before it goes: its gateways are told of stable alone."""
+    live = _live(situation, kind)
+    if live is None or live.deleting:
+        return None
+    spec = live.body.get("spec") or {}
+    try:
+        former = Gateway.model_validate({key: spec[key] for key in ("parentRefs", "hostnames") if key in spec})
+    except ValueError:  # somebody scribbled over it
+        return None
+    return _BUILD[kind](situation.resource, former, Backends(names.front_service(situation.resource.name)))
+
+
+def _stays(situation: Situation, kind: Kind, former: Manifest) -> bool:
+    """A route that is not asked for any more stays, leading to stable alone, until its gateways say that they go by it:
+    of one that is deleted nobody says when its gateways have forgotten it. Unless there is nobody else to send to."""
+    if not _is_gone_by(situation, kind) or not _others(situation):
+        return False
+    return _goes_otherwise(situation, kind, former) or _young(situation, situation.document)
+
+
+def _others(situation: Situation) -> bool:
+    """Whether there is a Service of another revision than the one that users reach."""
+    revisions = {child.labels.get(names.REVISION) for child in situation.live.values() if child.kind is Kind.SERVICE}
+    return bool(revisions - {None, situation.front})
 
 
 def spread_at(at: Any) -> datetime | None:
@@ -115,6 +187,8 @@ def spread_at(at: Any) -> datetime | None:
 def condition(situation: Situation, serving: Serving) -> Condition | None:
     """What is told of the routes; None without spec.traffic.gateway. What a gateway said of a former generation is
     believed until it says something else, or each new weight would be news."""
+    if handing_over(situation):
+        return Condition(CONDITION, "Unknown", "RouteLeaving", _LEAVING.format(names.route(situation.resource.name)))
     if situation.spec.traffic.gateway is None:
         return None
     for kind in _kinds(serving):
@@ -130,8 +204,9 @@ def condition(situation: Situation, serving: Serving) -> Condition | None:
 def _told(situation: Situation, kind: Kind, ref: ParentRef) -> Condition | None:
     """What is wrong between a route and a parent."""
     live = _live(situation, kind)
-    said = {str(each.get("type")): each for each in _said(situation, live, ref)} if live else {}
-    whose = f"{ref.kind} {ref.namespace or situation.resource.namespace}/{ref.name}"
+    home = situation.resource.namespace
+    said = {str(each.get("type")): each for each in answers(live.status, home, parent(ref))} if live else {}
+    whose = f"{ref.kind} {ref.namespace or home}/{ref.name}"
     for asked, reason, what in (
         ("Accepted", "RouteNotAccepted", "does not accept"),
         ("ResolvedRefs", "BackendsNotFound", "can't resolve what is in"),
@@ -162,30 +237,16 @@ def _parents(situation: Situation) -> tuple[ParentRef, ...]:
     return gateway.parent_refs if gateway else ()
 
 
-def _said(situation: Situation, live: Child, ref: ParentRef) -> list[Mapping[str, Any]]:
-    """The conditions that controllers have written for this parent."""
-    return answers(live.status, situation.resource.namespace, parent(ref))
+def _refs(situation: Situation) -> list[dict[str, Any]]:
+    return [parent(ref) for ref in _parents(situation)]
 
 
-def answers(status: Mapping[str, Any], home: str, ref: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The conditions in a route's status about one parent; ``home`` is the route's namespace."""
-    return [
-        said
-        for each in status.get("parents") or ()
-        if _identity(each.get("parentRef") or {}, home) == _identity(ref, home)
-        for said in each.get("conditions") or ()
-    ]
+def live_refs(live: Child) -> list[dict[str, Any]]:
+    """The parents that a route names."""
+    return list((live.body.get("spec") or {}).get("parentRefs") or ())
 
 
-def _identity(ref: Mapping[str, Any], home: str) -> tuple[Any, ...]:
-    """A parent reference with the API's defaults, which a controller may or may not repeat."""
-    defaults = {"group": GATEWAY_GROUP, "kind": "Gateway", "namespace": home}
-    return tuple({**defaults, **ref}.get(key) for key in ("group", "kind", "namespace", "name", "sectionName", "port"))
-
-
-def _accepted_once(live: Child | None) -> bool:
-    return live is not None and any(
-        said.get("type") == "Accepted" and said.get("status") == "True"
-        for each in live.status.get("parents") or ()
-        for said in each.get("conditions") or ()
-    )
+_BUILD: Final[Mapping[Kind, Callable[[Resource, Gateway, Backends], Manifest]]] = {
+    Kind.HTTP_ROUTE: http_route,
+    Kind.GRPC_ROUTE: grpc_route,
+}

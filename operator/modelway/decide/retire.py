@@ -90,8 +90,8 @@ def leaving(situation: Situation, target: Aim) -> frozenset[str]:
     going = parting(situation, target)
     if not going or draining(replace(situation, front=target.front), target.document):
         return going
-    serving, shared, at = front_serving(situation, target), shares(situation, target), target.document.get("at")
-    return going if gateway.sends(situation, serving, shared, at) else frozenset()
+    serving, shared = front_serving(situation, target), shares(situation, target)
+    return going if gateway.sends(situation, serving, shared, target.document) else frozenset()
 
 
 def parting(situation: Situation, target: Aim) -> frozenset[str]:

@@ -7,7 +7,7 @@ confirmed when every ready stable pod reports that generation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -65,12 +65,17 @@ def told_weight(document: Mapping[str, Any]) -> int | None:
     return weight if isinstance(weight, int) else None
 
 
-def document(situation: Situation, shared: Routing | None, known: Mapping[str, str]) -> dict[str, Any]:
+def document(
+    situation: Situation, shared: Routing | None, known: Mapping[str, str], *, handing_over: bool = False
+) -> dict[str, Any]:
     """The traffic document. Digests of revisions that history has forgotten stay until something else changes: they
-    cost no write of their own. ``at`` is when the shares changed last."""
+    cost no write of their own. ``at`` is when the shares changed last; ``handing_over``: gateways split, and shall not
+    any more."""
     before = situation.document
     wanted = {record.hash: record.digest for record in situation.records.values() if record.digest} | dict(known)
-    content = _content(situation, shared) if shared else {}
+    if shared and handing_over:
+        shared = replace(shared, weight=0)
+    content = _content(situation, shared, handing_over) if shared else {}
     pods = {"pods": counted_pods(situation)} if shared else {}
     generation, digests = before.get("generation"), before.get("digests")
     if not isinstance(generation, int) or not isinstance(digests, dict):
@@ -99,7 +104,7 @@ def _at(situation: Situation, content: Mapping[str, Any], before: Mapping[str, A
     return {**at, "step": situation.position.index + 1, "plan": fingerprint(situation.position.steps)}
 
 
-def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
+def _content(situation: Situation, shared: Routing, handing_over: bool = False) -> dict[str, Any]:
     candidate, traffic = shared.candidate, situation.spec.traffic
     host = f"{names.revision(candidate.deployment, candidate.hash)}.{situation.resource.namespace}.svc"
     address = {"revision": candidate.hash, "http": f"http://{host}:{names.SERVICE_PORT}"}
@@ -107,11 +112,12 @@ def _content(situation: Situation, shared: Routing) -> dict[str, Any]:
         address["grpc"] = f"{host}:{names.GRPC_PORT}"
     steps = fingerprint(situation.position.steps)
     content: dict[str, Any] = {"stable": shared.stable.hash, "candidate": address}
-    if traffic.gateway:  # pods forward nothing then, so that the candidate's own counts are all that it answered
+    by_gateway = bool(traffic.gateway) or handing_over
+    if by_gateway:  # pods forward nothing then, so that the candidate's own counts are all that it answered
         content |= {"weight": 0, "gateway": shared.weight, "epoch": epoch(situation, f"{steps}-gateway")}
     else:
         content |= {"weight": shared.weight, "epoch": epoch(situation, steps)}
-    if traffic.headers and not traffic.gateway:
+    if traffic.headers and not by_gateway:
         content["headers"] = [{"name": match.name, "value": match.value} for match in traffic.headers]
     if traffic.sticky:
         content["sticky"] = {"header": traffic.sticky.header}

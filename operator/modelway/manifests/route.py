@@ -38,7 +38,7 @@ def route(resource: Resource, kind: Kind, gateway: Gateway, hosts: Sequence[str]
         "metadata": metadata.owned(resource, names.route(resource.name), metadata.labels(resource.name)),
         "spec": {
             "parentRefs": [parent(ref) for ref in gateway.parent_refs],
-            **({"hostnames": list(hosts)} if hosts else {}),
+            "hostnames": list(hosts),  # also none: what somebody adds would take the route from everybody else
             "rules": rules,
         },
     }

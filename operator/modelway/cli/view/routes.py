@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from modelway.cli.seen import Document, Seen, hash_of
 from modelway.cluster.kinds import BY_KIND, FORBIDDEN, NOT_SERVED, ROUTES
-from modelway.decide.gateway import ASKED, CONDITION, answers
+from modelway.decide.gateway import CONDITION
+from modelway.decide.parents import ASKED, answers
 from modelway.manifests import names
 
 
