@@ -35,8 +35,8 @@ MUTANTS = (
     Mutant(
         "candidate goes before its share is confirmed to be gone",
         "retire.py",
-        "    return young | leaving(situation, target)\n",
-        "    return young\n",
+        "_young(situation, target, revisions) | leaving)\n",
+        "_young(situation, target, revisions))\n",
     ),
     Mutant(
         "promoted without enough ready pods",
@@ -140,8 +140,8 @@ MUTANTS = (
     Mutant(
         "a step's end is looked at without pause",
         "plan.py",
-        "if moment and moment > situation.now]",
-        "if moment]",
+        "(situation.position.ends_at,) if moment and moment > situation.now]",
+        "(situation.position.ends_at,) if moment]",
     ),
     Mutant(
         "numbers are told while a rollout is held",

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,10 @@ from modelway.world import Child, ContainerState, Kind, Pod, Resource
 
 Key = tuple[str, str]
 """A ModelDeployment's namespace and name."""
+
+# Records that are kept as values, too: from one look at a key to the next most are the same. A Deployment's takes some
+# 10 KiB, so they are no more than a few keys'.
+UNPACKED: Final = 64
 
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _NOT_BODY: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -176,6 +181,7 @@ def unpack_resource(key: Key, record: Record) -> Resource:
     )
 
 
+@lru_cache(UNPACKED)
 def unpack_child(record: Record) -> Child:
     """An object that we made."""
     created, deleting, labels, annotations, body, status, replicas_owners = orjson.loads(record.body)
@@ -194,6 +200,7 @@ def unpack_child(record: Record) -> Child:
     )
 
 
+@lru_cache(UNPACKED)
 def unpack_pod(record: Record) -> Pod:
     """A pod of one of our Deployments."""
     fields = orjson.loads(record.body)

@@ -25,7 +25,8 @@ class Advance:
 
     def after(self, situation: Situation) -> Situation:
         """The situation once this was decided."""
-        return replace(situation, position=self.position)
+        same = self.position is situation.position  # as most often; what was worked out of it is still good then
+        return situation if same else replace(situation, position=self.position)
 
 
 def advance(situation: Situation, found: Stage) -> Advance:

@@ -20,15 +20,15 @@ def covers(live: Any, wanted: Any, below: str = "") -> bool:
         if not wanted:
             return True
         return isinstance(live, dict) and all(
-            covers(live.get(key), value, _scope(key, below)) for key, value in wanted.items()
+            live.get(key) == value or covers(live.get(key), value, _scope(key, below)) for key, value in wanted.items()
         )
     if isinstance(wanted, list):
         if not wanted:
-            return below not in _WHOLE or not live
+            return True
         return (
             isinstance(live, list)
             and (len(live) == len(wanted) or (len(live) > len(wanted) and below not in _WHOLE))
-            and all(covers(a, b, below) for a, b in zip(live, wanted, strict=False))
+            and all(a == b or covers(a, b, below) for a, b in zip(live, wanted, strict=False))
         )
     return below in _QUANTITIES and _same_amount(live, wanted)
 

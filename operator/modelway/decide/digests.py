@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
 
 from modelway.manifests import runtime
 from modelway.world import Pod
+
+REMEMBERED: Final = 1024  # messages: a decision asks some fourteen times, for each of a few pods
 
 
 def reported(pod: Pod) -> str:
@@ -30,6 +34,7 @@ def strangers(pods: Iterable[Pod], recorded: str) -> tuple[Pod, ...]:
     return tuple(pod for pod in pods if (digest := reported(pod)) and digest != recorded)
 
 
+@lru_cache(REMEMBERED)
 def _digest(message: str) -> str:
     try:
         said = json.loads(message)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
+
+import orjson
 
 from modelway.api.resource import InvalidSpec, Spec, parse_spec
 from modelway.manifests.timestamps import parsed
@@ -18,9 +21,9 @@ from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
 from .gates import gate
-from .gateway import SPREAD, handing_over
+from .gateway import SPREAD
 from .measuring import measure
-from .retire import forgotten, leaving, left_over, outgoing, parting, retired, settled_at
+from .retire import Retirement, forgotten, left_over, retired, retirement, settled_at
 from .rollout import TIMED, Stage, deadline_at, stage
 from .situation import Situation, gather
 from .status import invalid, lost, status
@@ -38,10 +41,16 @@ def decide(world: World, now: datetime) -> Plan:
     if world.resource.deleting:
         return Plan(why=("being deleted: its children go with it",))
     try:
-        spec = parse_spec(world.resource.spec)
+        spec = _spec(orjson.dumps(world.resource.spec))
     except InvalidSpec as error:
         return Plan(status=invalid(world.resource, str(error), now), why=(str(error),))
     return _plan(world, spec, now)
+
+
+@lru_cache(256)
+def _spec(text: bytes) -> Spec:
+    """The spec as a value: reading it was a tenth of a decision's time, and it seldom differs from the last one's."""
+    return parse_spec(orjson.loads(text))
 
 
 def _plan(world: World, spec: Spec, now: datetime) -> Plan:
@@ -56,16 +65,17 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
     if found is Stage.STEPPING and situation.position.held:
         found = Stage.HELD
     target = aim(situation, found, given_up)
-    writes = tuple(_writes(situation, target))
+    going = retirement(situation, target)
+    writes = tuple(_writes(situation, target, going))
     # What is told is what will be once this is carried out, so that it need not be told again.
-    after = replace(situation, stable=target.stable)
+    after = situation if target.stable is situation.stable else replace(situation, stable=target.stable)
     told, message = status(after, Stage.SETTLED if found is Stage.PROMOTING else found, target, trouble, step)
     return Plan(
         writes=writes,
         status=told,
         events=() if world.refusals else tuple(events(situation, found, target, given_up, step)),
-        recheck_after=_recheck_after(situation, found, target),
-        measure=measure(situation, found, opened, target.document, bool(parting(situation, target))),
+        recheck_after=_recheck_after(situation, found, target, going),
+        measure=measure(situation, found, opened, target.document, bool(going.parting)),
         outcome=given_up.reason if given_up else "Promoted" if found is Stage.PROMOTING else "",
         confirmed_after=step.confirmed_after,
         why=(message, *(each.why for each in writes)),
@@ -86,7 +96,7 @@ def _taken(found: Stage, world: World) -> Stage:
     return Stage.PROGRESSING if world.refusals and found in (Stage.PROMOTING, Stage.GIVING_UP) else found
 
 
-def _writes(situation: Situation, target: Aim) -> Iterator[Write]:
+def _writes(situation: Situation, target: Aim, going: Retirement) -> Iterator[Write]:
     yield from left_over(situation, target)
     for wanted in desired(situation, target):
         if isinstance(wanted, Seed):
@@ -98,16 +108,16 @@ def _writes(situation: Situation, target: Aim) -> Iterator[Write]:
     for revision in target.up:
         for pod in situation.strangers(revision):
             yield Delete("Pod", pod.name, pod.uid, f"it serves other bytes than {revision.digest}")
-    if "stable" in target.document or leaving(situation, target):
+    if "stable" in target.document or going.leaving:
         yield from touches(situation, target.document)
-    yield from retired(situation, target)
-    yield from forgotten(situation, target)
+    yield from retired(going)
+    yield from forgotten(situation, target, going)
 
 
-def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | None:
+def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retirement) -> float | None:
     moments = []
     settled = settled_at(situation, target)
-    if settled and settled > situation.now and outgoing_after(situation, target):
+    if settled and settled > situation.now and _outgoing_after(situation, target, going):
         moments.append(settled)
     if found in TIMED:
         moments += [moment for moment in (deadline_at(situation),) if moment]
@@ -116,7 +126,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | N
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):
         moments.append(situation.now + MOMENT)
-    if (leaving(situation, target) or handing_over(situation)) and (changed := parsed(target.document.get("at"))):
+    if going.leaving and (changed := parsed(target.document.get("at"))):
         moments += [at for at in (changed + SPREAD, changed + PATIENCE) if at > situation.now]
     waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
     if situation.world.refusals:
@@ -124,9 +134,9 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim) -> float | N
     return min(waits, default=None)
 
 
-def outgoing_after(situation: Situation, target: Aim) -> bool:
+def _outgoing_after(situation: Situation, target: Aim, going: Retirement) -> bool:
     """Whether a revision will have to go once the switch has settled: the one that served until this decision, too."""
     served_before = (
         situation.stable is not None and target.stable is not None and situation.stable.hash != target.stable.hash
     )
-    return served_before or bool(outgoing(situation, target))
+    return served_before or bool(going.outgoing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,66 +47,71 @@ def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
         yield Delete(str(preview.kind), preview.name, preview.uid, "the strategy is not BlueGreen any more")
 
 
-def outgoing(situation: Situation, target: Aim) -> tuple[Child, ...]:
-    """Children of revisions that neither serve nor come up."""
-    kept = target.kept
-    going = [child for child in situation.world.children if _of_other(child, kept, situation.resource.name)]
-    return tuple(sorted(going, key=lambda child: (_ORDER.index(child.kind), child.name)))
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """What one decision makes of the revisions that neither serve nor come up; ``retirement`` works it out once."""
+
+    outgoing: tuple[Child, ...]  # their children
+    parting: frozenset[str]  # those that were candidates until now
+    leaving: frozenset[str]  # those of them whose share has not been confirmed to be gone
+    waiting: frozenset[str]  # those that must go, but not yet
+
+
+def retirement(situation: Situation, target: Aim) -> Retirement:
+    """Who goes with this decision, and who is waited for."""
+    going = tuple(_outgoing(situation, target))
+    revisions = frozenset(child.labels[names.REVISION] for child in going)
+    parting = _parting(situation, target, revisions)
+    leaving = _leaving(situation, target, parting)
+    return Retirement(going, parting, leaving, _young(situation, target, revisions) | leaving)
+
+
+def _outgoing(situation: Situation, target: Aim) -> list[Child]:
+    kept, name = target.kept, situation.resource.name
+    found = [child for child in situation.world.children if child.kind in _ORDER and _of_other(child, kept, name)]
+    return sorted(found, key=lambda child: (_ORDER.index(child.kind), child.name))
 
 
 def _of_other(child: Child, kept: frozenset[str], name: str) -> bool:
     revision = child.labels.get(names.REVISION, "")
-    return (
-        bool(revision)
-        and revision not in kept
-        and child.kind in _ORDER
-        and child.name == names.revision(name, revision)
-    )
+    return bool(revision) and revision not in kept and child.name == names.revision(name, revision)
 
 
-def retired(situation: Situation, target: Aim) -> Iterator[Delete]:
+def retired(going: Retirement) -> Iterator[Delete]:
     """What goes now."""
-    held = waiting(situation, target)
-    for child in outgoing(situation, target):
+    for child in going.outgoing:
         revision = child.labels[names.REVISION]
-        if not child.deleting and revision not in held:
+        if not child.deleting and revision not in going.waiting:
             yield Delete(str(child.kind), child.name, child.uid, f"revision {revision} neither serves nor comes up")
 
 
-def waiting(situation: Situation, target: Aim) -> frozenset[str]:
-    """Revisions that must go, but not yet: while a switch is young, pods behind the former selector may be called;
-    and until every stable pod has read that a candidate is one no more, it may get its share."""
+def _young(situation: Situation, target: Aim, going: frozenset[str]) -> frozenset[str]:
+    """While a switch is young, pods behind the former selector may be called."""
     settled = settled_at(situation, target)
-    going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
-    young = frozenset[str]()
-    if settled is not None and situation.now < settled:
-        young = frozenset(revision for revision in going if _may_be_called(situation, revision))
-    return young | leaving(situation, target)
+    if settled is None or situation.now >= settled:
+        return frozenset()
+    return frozenset(revision for revision in going if _may_be_called(situation, revision))
 
 
-def leaving(situation: Situation, target: Aim) -> frozenset[str]:
+def _leaving(situation: Situation, target: Aim, parting: frozenset[str]) -> frozenset[str]:
     """Candidates that are none any more, and whose share has not been confirmed to be gone by those whom users reach
-    after this decision."""
-    going = parting(situation, target)
-    if not going or draining(replace(situation, front=target.front), target.document):
-        return going
-    serving, shared = front_serving(situation, target), shares(situation, target)
-    return going if gateway.sends(situation, serving, shared, target.document) else frozenset()
+    after this decision: until every stable pod has read so, they may get it."""
+    if not parting or draining(replace(situation, front=target.front), target.document):
+        return parting
+    serving, shared, at = front_serving(situation, target), shares(situation, target), target.document.get("at")
+    return parting if gateway.sends(situation, serving, shared, at) else frozenset()
 
 
-def parting(situation: Situation, target: Aim) -> frozenset[str]:
+def _parting(situation: Situation, target: Aim, going: frozenset[str]) -> frozenset[str]:
     """Revisions that go and were candidates until now; they may have had a share. One that served long ago and was
     asked for again had got the next number. Of one that nothing remembers, because somebody deleted its
     ControllerRevision, nobody knows: it is waited for, too."""
-    going = {child.labels[names.REVISION] for child in outgoing(situation, target)}
-    serving = target.stable.number if target.stable else 0
-    records = situation.records
-    since = situation.now - PATIENCE  # whoever was promoted later had a share of which a pod may still read
-    old = (r for r in records.values() if r.promoted_at and r.promoted_at <= since and r.number <= serving)
-    served = {record.hash for record in old}
     if situation.stable and target.stable and situation.stable.hash != target.stable.hash:
-        going.add(situation.stable.hash)  # from the next decision on
-    return frozenset(going - served)
+        going |= {situation.stable.hash}  # from the next decision on
+    serving = target.stable.number if target.stable else 0
+    since = situation.now - PATIENCE  # whoever was promoted later had a share of which a pod may still read
+    old = (r for r in situation.records.values() if r.promoted_at and r.promoted_at <= since and r.number <= serving)
+    return going - {record.hash for record in old}
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:
@@ -120,11 +125,10 @@ def _deployment(situation: Situation, revision: str) -> Child | None:
     return situation.live.get((Kind.DEPLOYMENT, names.revision(situation.resource.name, revision)))
 
 
-def forgotten(situation: Situation, target: Aim) -> Iterator[Delete]:
+def forgotten(situation: Situation, target: Aim, going: Retirement) -> Iterator[Delete]:
     """ControllerRevisions beyond the history limit, the oldest first; never one that serves, is asked for, or may
     still be called, and never the latest: what comes next would get its number."""
-    busy = target.kept | {situation.target.hash, target.front}
-    busy |= waiting(situation, target)
+    busy = target.kept | {situation.target.hash, target.front} | going.waiting
     if not any(revision.number > _latest(situation) for revision in target.remembered):
         busy |= {record.hash for record in situation.records.values() if record.number == _latest(situation)}
     old = sorted((r for r in situation.records.values() if r.hash not in busy), key=lambda record: record.number)

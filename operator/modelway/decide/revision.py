@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 from pydantic import ValidationError
 
 from modelway.api.model import Model
@@ -23,17 +25,35 @@ from modelway.world import Child, Failure, Kind, Revision
 RENDER_VERSION: Final = 2
 
 HASH_LENGTH: Final = 10
+REMEMBERED: Final = 256  # snapshots: each is decided on some seven times in a row, and read anew each time until then
 MOST_FORMER: Final = 32  # numbers of a revision that was returned to again and again
 
 
 def snapshot(spec: Spec, image: str) -> dict[str, Any]:
     """What a revision is made of. Defaults are left out, so that a field that a later version adds changes no hash."""
-    return {
-        "model": spec.model.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "serving": spec.serving.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "image": image,
-        "render": RENDER_VERSION,
-    }
+    return _described(*_parts(spec), image)[0]
+
+
+def _parts(spec: Spec) -> tuple[str, str]:
+    """The parts of the spec that a revision is made of, as JSON."""
+    model = spec.model.model_dump_json(by_alias=True, exclude_defaults=True)
+    return model, spec.serving.model_dump_json(by_alias=True, exclude_defaults=True)
+
+
+@lru_cache(REMEMBERED)
+def _described(model: str, serving: str, image: str) -> tuple[dict[str, Any], str]:
+    """The snapshot and its hash. Nobody changes what is remembered here."""
+    data = {"model": json.loads(model), "serving": json.loads(serving), "image": image, "render": RENDER_VERSION}
+    return data, revision_hash(data)
+
+
+@lru_cache(REMEMBERED)
+def _read(model: bytes, serving: bytes) -> tuple[Model, Serving] | None:
+    """The parts of a snapshot; None if this version can't read them."""
+    try:
+        return Model.model_validate(orjson.loads(model)), Serving.model_validate(orjson.loads(serving))
+    except ValidationError:
+        return None
 
 
 def revision_hash(of: Mapping[str, Any]) -> str:
@@ -59,11 +79,10 @@ class Record:
         data = self.child.body.get("data")
         if not isinstance(data, Mapping):
             return None
-        try:
-            model, serving = Model.model_validate(data.get("model")), Serving.model_validate(data.get("serving"))
-        except ValidationError:
+        parts = _read(orjson.dumps(data.get("model")), orjson.dumps(data.get("serving")))
+        if parts is None:
             return None
-        fresh = Revision(deployment, self.hash, self.number, data, model, serving, str(data.get("image", "")))
+        fresh = Revision(deployment, self.hash, self.number, data, *parts, str(data.get("image", "")))
         return self.marked(fresh)
 
     def marked(self, revision: Revision) -> Revision:
@@ -105,9 +124,9 @@ def _record(child: Child) -> Record:
 
 def target(name: str, spec: Spec, image: str, records: Mapping[str, Record]) -> Revision:
     """The revision that spec.model and spec.serving describe, with what is remembered of it."""
-    data = snapshot(spec, image)
+    data, told = _described(*_parts(spec), image)
     number = 1 + max((record.number for record in records.values()), default=0)
-    fresh = Revision(name, revision_hash(data), number, data, spec.model, spec.serving, image)
+    fresh = Revision(name, told, number, data, spec.model, spec.serving, image)
     known = records.get(fresh.hash)
     return known.marked(fresh) if known else fresh
 

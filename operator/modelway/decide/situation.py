@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from modelway.api.resource import Spec
@@ -20,7 +21,7 @@ from .steps import Position, position
 ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a start and the Deployment that it makes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what a decision asks again and again is worked out once, and kept with it
 class Situation:
     """The facts on which one decision rests."""
 
@@ -44,7 +45,7 @@ class Situation:
         """The user's ModelDeployment."""
         return self.world.resource
 
-    @property
+    @cached_property
     def candidate(self) -> Revision | None:
         """The revision that shall take over, if that is not the one that serves."""
         return None if self.stable and self.stable.hash == self.target.hash else self.target
@@ -55,7 +56,12 @@ class Situation:
 
     def pods(self, revision: str) -> tuple[Pod, ...]:
         """A revision's pods that are not on their way out."""
-        return tuple(pod for pod in self.world.pods if pod.revision == revision and not pod.deleting)
+        return self._pods.get(revision, ())
+
+    @cached_property
+    def _pods(self) -> dict[str, tuple[Pod, ...]]:
+        staying = [pod for pod in self.world.pods if not pod.deleting]
+        return {of: tuple(pod for pod in staying if pod.revision == of) for of in {pod.revision for pod in staying}}
 
     def strangers(self, revision: Revision) -> tuple[Pod, ...]:
         """A revision's pods that serve other bytes than the recorded ones."""
@@ -63,11 +69,19 @@ class Situation:
 
     def ready(self, revision: Revision) -> int:
         """Ready pods of a revision that serve the right bytes; those that are to go do not count."""
-        strange = sum(pod.ready for pod in self.strangers(revision))
-        reported = capacity.ready(self.child(Kind.DEPLOYMENT, revision))
-        return max(0, min(reported - strange, self.needed(revision)))
+        known = self._ready.get((revision.hash, revision.digest))  # all of a revision that counts here
+        if known is None:
+            strange = sum(pod.ready for pod in self.strangers(revision))
+            reported = capacity.ready(self.child(Kind.DEPLOYMENT, revision))
+            known = max(0, min(reported - strange, self.needed(revision)))
+            self._ready[revision.hash, revision.digest] = known
+        return known
 
-    @property
+    @cached_property
+    def _ready(self) -> dict[tuple[str, str], int]:
+        return {}
+
+    @cached_property
     def full(self) -> int:
         """Pods that hold all of the traffic; where an autoscaler decides, as many as what serves has now."""
         serving = self.child(Kind.DEPLOYMENT, self.stable) if self.stable else None
@@ -80,7 +94,7 @@ class Situation:
             return self.full
         return self.position.pods(self.full)
 
-    @property
+    @cached_property
     def returning(self) -> bool:
         """Whether the candidate served until just now and its pods still run: it has nothing left to prove."""
         candidate = self.candidate
@@ -89,7 +103,7 @@ class Situation:
             return False
         return deployment.created_at <= candidate.promoted_at and capacity.ready(deployment) >= max(1, self.full)
 
-    @property
+    @cached_property
     def started_at(self) -> datetime:
         """When the candidate began to come up, or was resumed; ``now`` if it begins with this decision.
 
@@ -169,7 +183,9 @@ def _obeyed(
         failed=failed,
         aborted=wanted.failure is not None and wanted.failure.reason == verbs.ABORTED,
         told_failed=resource.status.get("phase") == Phase.FAILED,
-        position=_in_time(position(rollout, {} if newly_targeted else document, steps, wanted.hash), resource, spec, now),
+        position=_in_time(
+            position(rollout, {} if newly_targeted else document, steps, wanted.hash), resource, spec, now
+        ),
     )
     return verbs.obey(resource, subject, now)
 

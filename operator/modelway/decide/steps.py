@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from modelway.api.steps import CanaryScale, Shadow, Step
@@ -88,7 +89,12 @@ class Position:
 
 def fingerprint(steps: Iterable[Step]) -> str:
     """Tells one list of steps from another."""
-    told = [step.model_dump(mode="json", exclude_none=True) for step in steps]
+    return _fingerprint(tuple(step.model_dump_json(exclude_none=True) for step in steps))
+
+
+@lru_cache(256)  # lists of steps; most ModelDeployments have the same few
+def _fingerprint(steps: tuple[str, ...]) -> str:
+    told = [json.loads(step) for step in steps]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 

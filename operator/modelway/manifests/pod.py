@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from modelway.api.batching import Batching
@@ -22,8 +24,23 @@ SCRATCH_VOLUME_SIZE: Final = "256Mi"
 STARTUP_PROBES: Final = 3600
 
 
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A revision as its pods see it. ``text`` is all that they are made of, so that equal texts are equal pods."""
+
+    text: tuple[str, ...]
+    revision: Revision = field(compare=False)
+
+
 def pod_template(revision: Revision) -> dict[str, Any]:
-    """The pod template of a revision: a function of the revision alone."""
+    """The pod template of a revision: a function of the revision alone. It is remembered, so nobody may change it."""
+    model, serving = revision.model.model_dump_json(), revision.serving.model_dump_json()
+    return _template(_Rendered((revision.deployment, revision.hash, revision.image, model, serving), revision))
+
+
+@lru_cache(256)
+def _template(rendered: _Rendered) -> dict[str, Any]:
+    revision = rendered.revision
     pod = revision.serving.pod
     return {
         "metadata": {

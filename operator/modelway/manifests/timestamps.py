@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 def rfc3339(time: datetime) -> str:
     """Whole seconds, for status fields of format date-time."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def precise(time: datetime) -> str:
     """Milliseconds too, for our annotations: a delay of seconds is measured from them."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def parsed(text: object) -> datetime | None:
