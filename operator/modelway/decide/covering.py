@@ -24,7 +24,7 @@ def covers(live: Any, wanted: Any, below: str = "") -> bool:
         )
     if isinstance(wanted, list):
         if not wanted:
-            return True
+            return below not in _WHOLE or not live
         return (
             isinstance(live, list)
             and (len(live) == len(wanted) or (len(live) > len(wanted) and below not in _WHOLE))

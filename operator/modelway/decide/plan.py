@@ -21,7 +21,7 @@ from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
 from .gates import gate
-from .gateway import SPREAD
+from .gateway import SPREAD, handing_over
 from .measuring import measure
 from .retire import Retirement, forgotten, left_over, retired, retirement, settled_at
 from .rollout import TIMED, Stage, deadline_at, stage
@@ -126,7 +126,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):
         moments.append(situation.now + MOMENT)
-    if going.leaving and (changed := parsed(target.document.get("at"))):
+    if (going.leaving or handing_over(situation)) and (changed := parsed(target.document.get("at"))):
         moments += [at for at in (changed + SPREAD, changed + PATIENCE) if at > situation.now]
     waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
     if situation.world.refusals:

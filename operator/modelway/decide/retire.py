@@ -98,8 +98,8 @@ def _leaving(situation: Situation, target: Aim, parting: frozenset[str]) -> froz
     after this decision: until every stable pod has read so, they may get it."""
     if not parting or draining(replace(situation, front=target.front), target.document):
         return parting
-    serving, shared, at = front_serving(situation, target), shares(situation, target), target.document.get("at")
-    return parting if gateway.sends(situation, serving, shared, at) else frozenset()
+    serving, shared = front_serving(situation, target), shares(situation, target)
+    return parting if gateway.sends(situation, serving, shared, target.document) else frozenset()
 
 
 def _parting(situation: Situation, target: Aim, going: frozenset[str]) -> frozenset[str]:
