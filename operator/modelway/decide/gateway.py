@@ -113,13 +113,10 @@ def _followed(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
 
 def sends(situation: Situation, serving: Serving, shared: Routing | None, document: Mapping[str, Any]) -> bool:
     """Whether a gateway may still send requests to a revision that the routes which shall exist no longer name."""
-    wanted = [
-        (kind, manifest)
-        for kind, manifest in routes(situation, serving, shared, document)
-        if _is_gone_by(situation, kind)
-    ]
-    young = bool(wanted) and _young(situation, document)
-    return young or any(_goes_otherwise(situation, kind, manifest) for kind, manifest in wanted)
+    wanted = [each for each in routes(situation, serving, shared, document) if _live(situation, each[0])]
+    if wanted and _young(situation, document):
+        return True  # also one that has just left the parents, of which nobody hears
+    return any(_is_gone_by(situation, kind) and _goes_otherwise(situation, kind, route) for kind, route in wanted)
 
 
 def _young(situation: Situation, document: Mapping[str, Any]) -> bool:
