@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -41,15 +41,24 @@ def decide(world: World, now: datetime) -> Plan:
     if world.resource.deleting:
         return Plan(why=("being deleted: its children go with it",))
     try:
-        spec = _spec(orjson.dumps(world.resource.spec))
+        spec = _spec(world.resource.spec)
     except InvalidSpec as error:
         return Plan(status=invalid(world.resource, str(error), now), why=(str(error),))
     return _plan(world, spec, now)
 
 
+def _spec(given: Mapping[str, Any]) -> Spec:
+    """The spec as a value. What JSON does not have comes from files alone, and is refused with a sentence."""
+    try:
+        text = orjson.dumps(given, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        return parse_spec(given)
+    return _read(text)
+
+
 @lru_cache(256)
-def _spec(text: bytes) -> Spec:
-    """The spec as a value: reading it was a tenth of a decision's time, and it seldom differs from the last one's."""
+def _read(text: bytes) -> Spec:
+    """Reading it was a tenth of a decision's time, and it seldom differs from the last one's."""
     return parse_spec(orjson.loads(text))
 
 
