@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from modelway.decide.gateway import ROUTES
+from modelway.decide.handover import ROUTES
 from modelway.world import Child, Kind, World
 from tests.decide.cluster import Cluster
 

@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+GATEWAYS = "--gateways"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -23,6 +24,7 @@ class Mutant:
     file: str
     before: str
     after: str
+    kind: str = ""  # of the stories that notice it: an option of tests.sim
 
 
 MUTANTS = (
@@ -162,6 +164,41 @@ MUTANTS = (
         ":\n",
     ),
     Mutant(
+        "a gateway's word about a former route is taken for one about the latest",
+        "parents.py",
+        "_is(asked, each) and _generation(each) >= live.generation for each in said",
+        "_is(asked, each) for each in said",
+        GATEWAYS,
+    ),
+    Mutant(
+        "one gateway's word is enough",
+        "gateway.py",
+        "    return all(follows(live, situation.resource.namespace, ref) for ref in _refs(situation))\n",
+        "    return any(follows(live, situation.resource.namespace, ref) for ref in _refs(situation))\n",
+        GATEWAYS,
+    ),
+    Mutant(
+        "a candidate goes while gateways may send to it",
+        "retire.py",
+        "    return parting if gateway.sends(situation, serving, shared, target.document) else frozenset()\n",
+        "    return frozenset()\n",
+        GATEWAYS,
+    ),
+    Mutant(
+        "gateways and pods split at once",
+        "gateway.py",
+        "    if unconfirmed(situation, document):\n",
+        "    if False:\n",
+        GATEWAYS,
+    ),
+    Mutant(
+        "a route that is not asked for any more goes at once",
+        "handover.py",
+        "    if not is_gone_by(situation, kind) or not others(situation):\n",
+        "    if situation:\n",
+        GATEWAYS,
+    ),
+    Mutant(
         "who serves is promoted anew when nothing remembers it",
         "desired.py",
         "not stable.promoted_at and situation.readable:",
@@ -180,7 +217,7 @@ def caught(mutant: Mutant, schedules: int) -> str:
         if text.count(mutant.before) != 1:
             raise SystemExit(f"{mutant.bug}: its text is in {mutant.file} {text.count(mutant.before)} times, not once")
         path.write_text(text.replace(mutant.before, mutant.after))
-        command = [sys.executable, "-m", "tests.sim.play", str(schedules)]
+        command = [sys.executable, "-m", "tests.sim.play", str(schedules), *filter(None, [mutant.kind])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((folder, str(ROOT)))}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):

@@ -125,8 +125,10 @@ def _played(story: Story, decide: Any) -> Finding | None:
 def main() -> int:
     """Plays until the first finding, and tells its rule and after how many stories: what mutants are asked for."""
     import modelway
+    from tests.sim.behind import Behind
 
-    played = play(range(int(sys.argv[1])), at_most=1)
+    kind = Behind if sys.argv[2:] == ["--gateways"] else Story
+    played = play(range(int(sys.argv[1])), at_most=1, kind=kind)
     for finding in played.findings:
         print(f"{finding.what.splitlines()[0][:110]} | {played.stories}")
     print(modelway.__file__, file=sys.stderr)

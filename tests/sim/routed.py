@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelway.api.steps import Step
-from modelway.decide.gateway import ROUTES
+from modelway.decide.handover import ROUTES
 from modelway.decide.steps import fingerprint
 from modelway.manifests import names
 from modelway.reconcile import Decide
@@ -154,9 +154,14 @@ def share_is_given(world: World, view: View) -> str:
     if asked is None or weight is None:
         return ""
     candidate, live = names.revision(view.name, view.target), world.gateways.routes()
-    for kind in ROUTES[:1] if not view.spec.serving.grpc else ():  # with both, revisions may differ in having gRPC
+    for kind in ROUTES:
+        known, route = view.children.get((kind, view.name)), live.get((kind, NAMESPACE, view.name))
+        if kind is Kind.GRPC_ROUTE and not (known and view.spec.serving.grpc):
+            continue  # one of the two revisions has no gRPC
+        if known and (route is None or _version(route) != (known.uid, known.generation)):
+            return ""  # somebody deleted or edited it a moment ago, of which the operator can't know yet
         for ref in asked.parent_refs:
-            gateway, route = world.gateways.known.get(ref.name), live.get((kind, NAMESPACE, view.name))
+            gateway = world.gateways.known.get(ref.name)
             seen = gateway.seen.get((kind, NAMESPACE, view.name)) if gateway else None
             if route is None or seen is None:
                 return f"step {left} is over, but gateway {ref.name} knows of no route"
@@ -165,9 +170,8 @@ def share_is_given(world: World, view: View) -> str:
     return ""
 
 
-def told_share(document: Mapping[str, Any]) -> int:
-    """The candidate's share in percent, whoever splits."""
-    return int(document.get("gateway", document.get("weight")) or 0)
+def _version(route: Mapping[str, Any]) -> tuple[str, int]:
+    return route["metadata"]["uid"], route["metadata"]["generation"]
 
 
 DECISIONS = (no_more_than_the_step_asks, routes_last)

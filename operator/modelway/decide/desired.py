@@ -17,6 +17,7 @@ from modelway.manifests.service import front_service, preview_service, revision_
 from modelway.world import Failure, Kind, Manifest, Revision, Seed
 
 from . import gateway
+from .handover import handing_over
 from .revision import RENDER_VERSION
 from .rollout import UP, Stage
 from .scaling import lowest, replicas_to_send, seed
@@ -86,7 +87,7 @@ def _marked(situation: Situation, candidate: Revision | None, failure: Failure |
 def _document(situation: Situation, remembered: tuple[Revision, ...], *, shared: bool) -> dict[str, Any]:
     known = {revision.hash: revision.digest for revision in remembered if revision.digest}
     split = routing(situation) if shared else None
-    return document(situation, split, known, handing_over=gateway.handing_over(situation))
+    return document(situation, split, known, handing_over=handing_over(situation))
 
 
 def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:

@@ -21,9 +21,9 @@ from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
 from .gates import gate
-from .gateway import SPREAD, handing_over
+from .handover import SPREAD, handing_over, spread_at
 from .measuring import measure
-from .retire import Retirement, forgotten, left_over, retired, retirement, settled_at
+from .retire import Retirement, forgotten, left_over, noted, retired, retirement, settled_at
 from .rollout import TIMED, Stage, deadline_at, stage
 from .situation import Situation, gather
 from .status import invalid, lost, status
@@ -75,6 +75,7 @@ def _plan(world: World, spec: Spec, now: datetime) -> Plan:
         found = Stage.HELD
     target = aim(situation, found, given_up)
     going = retirement(situation, target)
+    target = noted(situation, target, going)
     writes = tuple(_writes(situation, target, going))
     # What is told is what will be once this is carried out, so that it need not be told again.
     after = situation if target.stable is situation.stable else replace(situation, stable=target.stable)
@@ -136,7 +137,8 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
     if found is Stage.STEPPING and due(situation):
         moments.append(situation.now + MOMENT)
     if (going.leaving or handing_over(situation)) and (changed := parsed(target.document.get("at"))):
-        moments += [at for at in (changed + SPREAD, changed + PATIENCE) if at > situation.now]
+        known = spread_at(target.document.get("accepted"))
+        moments += [at for at in (changed + SPREAD, changed + PATIENCE, known) if at and at > situation.now]
     waits = [max(0.0, (moment - situation.now).total_seconds()) for moment in moments]
     if situation.world.refusals:
         waits.append(REFUSAL_RETRY)

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from modelway.manifests import names
+from modelway.manifests.timestamps import precise
 from modelway.world import Child, Delete, Kind
 
-from . import capacity, gateway
+from . import capacity, gateway, handover
 from .desired import Aim, front_serving, routes, shares
 from .situation import Situation
 from .traffic import PATIENCE, draining
@@ -38,7 +39,7 @@ def left_over(situation: Situation, target: Aim) -> Iterator[Delete]:
         if child.kind in unwanted and not child.deleting and child.labels.get(names.REVISION) in target.kept:
             yield Delete(str(child.kind), child.name, child.uid, "the scaling no longer asks for it")
     wanted = {each.kind for each in routes(situation, target)}
-    for kind in gateway.ROUTES:
+    for kind in handover.ROUTES:
         route = situation.live.get((kind, names.route(situation.resource.name)))
         if route and not route.deleting and kind not in wanted and kind not in situation.world.unavailable:
             yield Delete(str(kind), route.name, route.uid, "spec.traffic.gateway does not ask for it any more")
@@ -64,6 +65,15 @@ def retirement(situation: Situation, target: Aim) -> Retirement:
     parting = _parting(situation, target, revisions)
     leaving = _leaving(situation, target, parting)
     return Retirement(going, parting, leaving, _young(situation, target, revisions) | leaving)
+
+
+def noted(situation: Situation, target: Aim, going: Retirement) -> Aim:
+    """The aim, with a note of when every gateway had accepted its route without the candidate that goes: its proxies
+    know a moment later, and its controller may be late."""
+    left = going.leaving | (handover.others(situation) if handover.handing_over(situation) else frozenset())
+    if not left or "accepted" in target.document or not handover.out_of_routes(situation, left):
+        return target
+    return replace(target, document={**target.document, "accepted": precise(situation.now)})
 
 
 def _outgoing(situation: Situation, target: Aim) -> list[Child]:
