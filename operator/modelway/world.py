@@ -144,12 +144,15 @@ class Golden:
 @dataclass(frozen=True, slots=True)
 class Measure:
     """What a decision wants to know before the next one: reports not older than ``every`` seconds of these pods
-    (name, uid, IP), these queries (address, query), these golden requests."""
+    (name, uid, IP), these queries (address, query), these golden requests. A query is asked each ``queries_every``
+    seconds, however often pods are, and once more if it was not since ``queries_since``."""
 
     every: float
     pods: tuple[tuple[str, str, str], ...] = ()
     queries: tuple[tuple[str, str], ...] = ()
     golden: Golden | None = None
+    queries_every: float = 0.0
+    queries_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

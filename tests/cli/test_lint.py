@@ -18,6 +18,7 @@ from modelway.cli.view.rules import RULES, schema
 HEAD = "apiVersion: modelway.io/v1alpha1\nkind: ModelDeployment\nmetadata: {name: digits}\n"
 MODEL = "  model: {uri: s3://models/digits/1/}\n"
 FINE = HEAD + "spec:\n" + MODEL
+STEPS = FINE + "  rollout:\n    strategy: Canary\n    steps:\n"
 
 
 def lint(folder: Path, text: str, *options: str) -> tuple[int, str]:
@@ -57,6 +58,49 @@ WRONG = [
         "a duration out of bounds",
         FINE + "  rollout:\n    progressDeadline: 5s\n",
         "digits.yaml:7: error: spec.rollout.progressDeadline: progressDeadline must be a duration from 10s to 24h",
+    ),
+    (
+        "samples of a query",
+        STEPS + "    - setWeight: 10\n    analysis:\n      checks:\n"
+        "      - {prometheus: {address: 'http://a', query: up}, min: 1, minSamples: 9}\n",
+        "digits.yaml:12: error: spec.rollout.analysis.checks[0]: minSamples counts requests: a query has",
+    ),
+    (
+        "samples of a count",
+        STEPS
+        + "    - setWeight: 10\n    analysis:\n      checks:\n      - {metric: requests, min: 5, minSamples: 9}\n",
+        "digits.yaml:12: error: spec.rollout.analysis.checks[0]: minSamples counts requests: a query has",
+    ),
+    (
+        "checks that nothing feeds",
+        STEPS + "    - pause: {}\n    analysis:\n      checks:\n      - {metric: errorRate, max: 0.1}\n",
+        "digits.yaml:6: error: spec.rollout: checks of metrics need requests that the candidate answers",
+    ),
+    (
+        "checks of a share in shadow steps alone",
+        STEPS + "    - shadow: {}\n    analysis:\n      checks:\n      - {metric: latencyP95, max: 0.1}\n",
+        "digits.yaml:6: error: spec.rollout: checks of metrics need requests that the candidate answers",
+    ),
+    (
+        "checks of a step that nothing feeds",
+        STEPS + "    - analysis: {checks: [{metric: errorRate, max: 0.1}]}\n",
+        "digits.yaml:6: error: spec.rollout: checks of metrics need requests that the candidate answers",
+    ),
+    (
+        "a ratio to nobody",
+        STEPS
+        + "    - setWeight: 100\n    analysis:\n      checks:\n      - {metric: errorRate, maxRatioToStable: 2}\n",
+        "digits.yaml:6: error: spec.rollout: maxRatioToStable needs requests that stable answers meanwhile",
+    ),
+    (
+        "a failure that can not be",
+        FINE + "  rollout:\n    onFailure: Pause\n",
+        "digits.yaml:6: error: spec.rollout: onFailure: Pause is about steps, and a RollingUpdate has none",
+    ),
+    (
+        "hosts of a route that there is not",
+        FINE + "  traffic:\n    gateway: {parentRefs: [{name: a}], grpcHostnames: [a.com]}\n",
+        "digits.yaml:4: error: spec: traffic.gateway.grpcHostnames are a GRPCRoute's",
     ),
     (
         "requests above limits",
@@ -109,11 +153,6 @@ DOUBTFUL = [
         "digits.yaml:10: warning: spec.rollout.steps[0].shadow: answers are compared here and no check looks at that",
     ),
     (
-        "errors that are never measured",
-        CANARY + "    steps:\n    - pause: {}\n    analysis:\n      checks:\n      - {metric: errorRate, max: 0.1}\n",
-        "digits.yaml:13: warning: spec.rollout.analysis.checks[0]: errorRate is measured in steps with a weight",
-    ),
-    (
         "an interval longer than a step",
         CANARY + "    steps:\n    - setWeight: 10\n    - pause: {duration: 5s}\n    analysis: {interval: 1m}\n",
         "digits.yaml:12: warning: spec.rollout.analysis.interval: checks are looked at every 60 s",
@@ -131,6 +170,19 @@ DOUBTFUL = [
         "warning: spec.rollout.progressDeadline: progressDeadline 20s is little time",
     ),
 ]
+
+
+FED = [
+    "    - shadow: {}\n    analysis:\n      checks:\n      - {metric: errorRate, max: 0.1}\n",
+    "    - shadow: {}\n    analysis:\n      checks:\n      - {metric: errorRate, maxRatioToStable: 2}\n",
+    "    - pause: {}\n    analysis:\n      checks:\n      - {prometheus: {address: 'http://a', query: up}, min: 1}\n",
+    "    - setWeight: 5\n    - analysis: {checks: [{metric: errorRate, max: 0.1}]}\n    onFailure: Pause\n",
+]
+
+
+@pytest.mark.parametrize("steps", FED)
+def test_checks_that_something_feeds_are_fine(tmp_path: Path, steps: str) -> None:
+    assert lint(tmp_path, STEPS + steps)[0] == 0
 
 
 @pytest.mark.parametrize(("text", "told"), [row[1:] for row in DOUBTFUL], ids=[row[0] for row in DOUBTFUL])
@@ -173,10 +225,11 @@ def test_what_is_no_yaml_or_holds_no_model_deployment_is_said(tmp_path: Path) ->
 def test_every_error_of_a_document_is_told_at_once() -> None:
     content = {
         "apiVersion": "modelway.io/v1alpha1",
+        "kind": "ModelDeployment",
         "metadata": {"name": "digits"},
         "spec": {"model": {"uri": "x"}, "scaling": {"replicas": -1, "min": 1}},
     }
-    assert [each.field for each in findings(content)] == ["spec.model.uri", "spec.scaling.replicas", "spec.scaling"]
+    assert [each.field for each in findings(content)] == ["spec.scaling.replicas", "spec.model.uri", "spec.scaling"]
 
 
 def rules(node: Mapping[str, Any]) -> Iterator[dict[str, str]]:

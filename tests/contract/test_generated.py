@@ -26,7 +26,7 @@ def test_generated_files_are_in_step(path: str) -> None:
 
 def test_the_crd_is_small_enough_for_kubectl_apply() -> None:
     size = len(FILES["crds/modeldeployments.modelway.io.yaml"].encode())
-    assert size < 70_000, "kubectl apply keeps a copy in an annotation, which must stay below 256 kB; we promise 100 kB"
+    assert size < 72_000, "kubectl apply keeps a copy in an annotation, which must stay below 256 kB; we promise 100 kB"
 
 
 def nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -154,7 +154,7 @@ class Cluster:
         asked = {uid for _, uid, _ in wanted.pods} if wanted else set()
         self.measured = Measured(
             reports={
-                pod.uid: pods.report(self.children, pod, self.applied[pod.name])
+                pod.uid: pods.report(self.children, pod, self.applied[pod.name], self.now)
                 for pod in self.pods.values()
                 if pod.uid in asked and pod.ready
             }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelway.measurement import Answered, Forwarded, Histogram, OutputAgreement, Report, Shadow, Signature, Tensor
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 REQUESTS = 1000  # that each pod has answered, and that each stable pod has forwarded and copied
 FAST, SLOW = 20, 60  # buckets
-
-ASKED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def document(children: Mapping[tuple[Kind, str], Child]) -> dict[str, Any]:
@@ -34,8 +32,8 @@ def uri(children: Mapping[tuple[Kind, str], Child], revision: str) -> str:
     return next((str(r.body["data"]["model"]["uri"]) for r in records if r.name.endswith(revision)), "")
 
 
-def report(children: Mapping[tuple[Kind, str], Child], pod: Pod, generation: int) -> Report:
-    """What a ready pod says, which has read that generation of the traffic document."""
+def report(children: Mapping[tuple[Kind, str], Child], pod: Pod, generation: int, at: datetime) -> Report:
+    """What a ready pod says now, which has read that generation of the traffic document."""
     model, traffic = uri(children, pod.revision), document(children)
     width = 128 if "wide" in model else 64
     signature = Signature((Tensor("image", "FP32", (-1, width)),), (Tensor("probabilities", "FP32", (-1, 10)),))
@@ -48,7 +46,7 @@ def report(children: Mapping[tuple[Kind, str], Child], pod: Pod, generation: int
         if "shadow" in traffic:
             shadow = _shadow(REQUESTS // 2 if "wrong" in candidate else REQUESTS, latency)
     own = Answered(REQUESTS, 0, REQUESTS // 2 if "rejecting" in model else 0, latency)
-    return Report(pod.name, pod.uid, pod.revision, "", generation, True, 10.0, ASKED, signature, own, forwarded, shadow)
+    return Report(pod.name, pod.uid, pod.revision, "", generation, True, 10.0, at, signature, own, forwarded, shadow)
 
 
 def _shadow(agreed: int, latency: Histogram) -> Shadow:

@@ -87,6 +87,10 @@ class Check(Object):
             " || self.maxRatioToStable >= 1.1",
             "maxRatioToStable of a latency must be at least 1.1: latencies are measured to 10%",
         ),
+        rule(
+            "!has(self.minSamples) || self.minSamples == 0 || (has(self.metric) && self.metric != 'requests')",
+            "minSamples counts requests: a query has to see to enough by itself, and requests takes a min; remove it",
+        ),
     )
 
     metric: Metric | None = Field(

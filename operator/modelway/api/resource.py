@@ -35,6 +35,12 @@ class Spec(Object):
             "traffic.headers and traffic.sticky direct requests to a canary; set rollout.strategy: Canary, or remove"
             " them",
         ),
+        rule(
+            "!has(self.traffic) || !has(self.traffic.gateway) || !has(self.traffic.gateway.grpcHostnames)"
+            " || (has(self.serving) && has(self.serving.grpc) && self.serving.grpc)",
+            "traffic.gateway.grpcHostnames are a GRPCRoute's, which there is with serving.grpc: true; set it, or remove"
+            " them",
+        ),
     )
 
     model: Model = Field(description="Which model is served.")

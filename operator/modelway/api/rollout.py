@@ -15,6 +15,13 @@ DEFAULT_CHECKS: Final = (Check(metric="errorRate", max=0.05),)
 GATEWAY_CHECKS: Final = (*DEFAULT_CHECKS, Check(metric="rejectedRate", max=0.05))
 
 
+# CEL: whether there are checks, a share, and one that leaves stable something; whether check c is fed by a share alone.
+_CHECKS: Final = "(has(self.analysis) && has(self.analysis.checks))"
+_SHARED: Final = "self.steps.exists(s, has(s.setWeight) && s.setWeight > 0)"
+_SPLIT: Final = "self.steps.exists(s, has(s.setWeight) && s.setWeight > 0 && s.setWeight < 100)"
+_OF_SHARES: Final = f"!({SHADOWED}) && (c.metric != 'errorRate' || !self.steps.exists(s, has(s.shadow)))"
+
+
 class BlueGreen(Object):
     """How a BlueGreen rollout ends."""
 
@@ -50,6 +57,21 @@ class Rollout(Object):
             f" !self.analysis.checks.exists(c, {SHADOWED})"
             " || self.steps.exists(s, has(s.shadow))",
             f"the metrics {', '.join(sorted(SHADOW_METRICS))} are measured in a shadow step; add one to steps",
+        ),
+        rule(
+            f"!has(self.steps) || {_SHARED} || !({_CHECKS} && self.analysis.checks.exists(c, has(c.metric)"
+            f" && {_OF_SHARES}) || self.steps.exists(s, has(s.analysis) && has(s.analysis.checks)"
+            " && s.analysis.checks.exists(c, has(c.metric))))",
+            "checks of metrics need requests that the candidate answers: add a setWeight above 0 to steps",
+        ),
+        rule(
+            f"!has(self.steps) || !{_CHECKS} || {_SPLIT} || !self.analysis.checks.exists(c,"
+            f" has(c.maxRatioToStable) && has(c.metric) && {_OF_SHARES})",
+            "maxRatioToStable needs requests that stable answers meanwhile: add a setWeight from 1 to 99 to steps",
+        ),
+        rule(
+            "!has(self.onFailure) || self.onFailure != 'Pause' || self.strategy != 'RollingUpdate'",
+            "onFailure: Pause is about steps, and a RollingUpdate has none; set strategy, or remove onFailure",
         ),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from modelway.manifests.timestamps import parsed, rfc3339
 
 from . import gateway
-from .judgement import Judgement, judge
+from .judgement import Judgement, judge, unseen
 from .rollout import Stage
 from .situation import Situation
 from .steps import FULL, Position
@@ -46,7 +46,7 @@ def advance(situation: Situation, found: Stage) -> Advance:
 
 def _confirmed_after(situation: Situation) -> float | None:
     at, step = parsed(situation.document.get("at")), situation.position.step
-    shared = step is not None and step.set_weight is not None
+    shared = step is not None and step.set_weight is not None and _watched_afterwards(situation.position)
     return max(0.0, (situation.now - at).total_seconds()) if at and shared else None
 
 
@@ -62,11 +62,20 @@ def _over(situation: Situation, verdict: Judgement) -> bool:
     if step is None or position.waits_for_a_person or situation.ready(situation.target) < position.pods(situation.full):
         return False  # without its pods nothing is known of how it went
     if step.set_weight is not None:
-        return _settled(situation)
+        return _settled(situation) and (_watched_afterwards(position) or not verdict.waiting)
     if step.set_canary_scale is not None:
         return True
     over = position.ends_at is not None and situation.now >= position.ends_at
-    return over and not verdict.waiting and _settled(situation)  # unsettled, nothing is known of how it went
+    known = not verdict.waiting and not unseen(situation)
+    return over and known and _settled(situation)  # unsettled, nothing is known of how it went
+
+
+def _watched_afterwards(position: Position) -> bool:
+    """Whether a step that lasts follows before the share changes again: there the checks are waited for. Else they are
+    waited for here, or two shares in a row, or one at the end, would ask for no samples at all."""
+    following = (step for step in position.steps[position.index + 1 :] if step.set_canary_scale is None)
+    step = next(following, None)
+    return step is not None and step.set_weight is None
 
 
 def _settled(situation: Situation) -> bool:
@@ -92,6 +101,8 @@ def told(situation: Situation) -> str:
         whose = "every stable pod has read so"
         if situation.spec.traffic.gateway:
             whose += " and every gateway has accepted the route"
+        if not _watched_afterwards(position):
+            whose += "; it is over when the checks have what they need"
         return f"{where} {step.set_weight}% of the requests go to it as soon as {whose}."
     if step.set_canary_scale is not None:
         return f"{where} it is scaled to {position.pods(situation.full)} pods."

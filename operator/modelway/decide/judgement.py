@@ -28,6 +28,7 @@ class Judgement:
     failures: tuple[dict[str, Any], ...] = ()  # as in status.rollout.failures
 
 
+_SHARELESS: Final = "it needs a share of the requests, and a ratio leaves stable some. Set setWeight before it."
 UNREAD: Final = "The shares have just changed."
 
 NONE: Final = Judgement()
@@ -56,6 +57,9 @@ def judge(situation: Situation) -> Judgement:
         if check.prometheus:
             asked = situation.world.measured.numbers.get(_query(situation, check.prometheus))
             findings.append(_of_number(limit, check, asked))
+        elif not _measured(situation, check):
+            text = f"{limit.name} can't be measured in this step: {_SHARELESS}"
+            findings.append(judge_number(limit, text))
         else:
             findings += evaluate((limit,), reports, stable.hash, candidate.hash, generation)
     return _weighed(situation, tuple(zip(checks, findings, strict=True)))
@@ -70,6 +74,21 @@ def _crashes(situation: Situation) -> Finding | None:
     cause = diagnosis.trouble(situation, situation.candidate)
     text = f"its server crashed {times} times{f': {cause.message}' if cause else ''}".removesuffix(".")
     return Finding("restarts", State.FAILED, text, value=float(times), samples=len(pods), name="restarts")
+
+
+def unseen(situation: Situation) -> bool:
+    """Whether the step's time is over and nobody has looked since: with an interval as long as the step it would end
+    with what was counted in its first second. Stable pods know most; where none is ready, the candidate's tell."""
+    ends, stable, candidate = situation.position.ends_at, situation.stable, situation.candidate
+    if ends is None or stable is None or candidate is None or situation.now < ends:
+        return False
+    checks, measured = tuple(_applying(situation)), situation.world.measured
+    asked = (stable if situation.ready(stable) else candidate).hash
+    looks = [report.taken_at for report in measured.reports.values() if report.revision == asked]
+    if any(check.metric for check in checks) and (not looks or max(looks) < ends):
+        return True
+    numbers = [measured.numbers.get(query) for query in queries(situation)]
+    return any(number is None or number.at < ends for number in numbers)
 
 
 def queries(situation: Situation) -> tuple[tuple[str, str], ...]:
@@ -92,11 +111,16 @@ def _applying(situation: Situation) -> Iterator[Check]:
     position = situation.position
     if position.step is None and not position.done:
         return
-    own = position.step.analysis.checks if position.step and position.step.analysis else ()
+    yield from (check for check in situation.spec.effective_checks if _measured(situation, check))
+    yield from position.step.analysis.checks if position.step and position.step.analysis else ()
+
+
+def _measured(situation: Situation, check: Check) -> bool:
+    """Whether this step feeds a check. One of the step itself that it does not feed is inconclusive, and says so: asked
+    for here, it can't be passed over."""
+    position = situation.position
     copied = position.shadow.percent if position.shadow else 0
-    for check in (*situation.spec.effective_checks, *own):
-        if measurable(_limit(check, ()), position.weight, copied):
-            yield check
+    return measurable(_limit(check, ()), position.weight, copied)
 
 
 def _weighed(situation: Situation, pairs: tuple[tuple[Check, Finding], ...]) -> Judgement:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from modelway.world import Measure, Pod
 
 from .gates import Gate, golden_requests, signature_of
-from .judgement import queries
+from .judgement import queries, unseen
 from .rollout import Stage
 from .situation import Situation
 from .traffic import recent, unconfirmed
@@ -30,7 +30,7 @@ def measure(
     sharing = "stable" in document and candidate is not None
     if sharing or (leaving and recent(situation, document)):
         often = situation.spec.rollout.interval_seconds if sharing else AFTERWARDS
-        every = SOON if unconfirmed(situation, document) else often
+        every = SOON if unconfirmed(situation, document) or (sharing and unseen(situation)) else often
         wanted.append((every, situation.pods(stable.hash)))
     if sharing and candidate:
         wanted.append((wanted[0][0], situation.pods(candidate.hash)))
@@ -48,6 +48,8 @@ def measure(
         every=min(every for every, _ in wanted),
         pods=_addresses(pods.values()),
         queries=queries(situation) if sharing else (),
+        queries_every=situation.spec.rollout.interval_seconds,
+        queries_since=situation.position.ends_at if sharing and unseen(situation) else None,
         golden=golden_requests(situation) if (asking or keeping) and known else None,
     )
 

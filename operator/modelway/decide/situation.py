@@ -18,6 +18,7 @@ from . import capacity, digests, rollback, verbs
 from .revision import Record, history, last_promoted, renumbered
 from .steps import Position, position
 
+LAST_YEAR: Final = 9999  # after which no time can be told
 ANOTHER_ATTEMPT: Final = timedelta(seconds=30)  # between what is told of a start and the Deployment that it makes
 
 
@@ -208,7 +209,17 @@ def traffic_of(live: Child | None) -> dict[str, Any]:
         found = json.loads((live.body.get("data") or {}).get(runtime.TRAFFIC_KEY, "")) if live else {}
     except (ValueError, TypeError, AttributeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return {key: value for key, value in found.items() if _sound(key, value)} if isinstance(found, dict) else {}
+
+
+def _sound(key: str, value: Any) -> bool:
+    """Whether a value of the traffic document is of the kind that we write. What is none counts as missing, and is
+    written anew; an error about it would have ended every decision for good."""
+    if key == "generation":
+        return type(value) is int and 0 <= value < 2**53
+    if key == "at":
+        return (at := parsed(value)) is not None and at.year < LAST_YEAR
+    return isinstance(value, dict) or key not in ("candidate", "digests")
 
 
 def _newly_targeted(resource: Resource, wanted: Revision) -> bool:

@@ -40,13 +40,8 @@ def _without_samples(spec: Spec) -> _Advice:
 
 
 def _never_measured(spec: Spec) -> _Advice:
-    steps = spec.rollout.effective_steps
     if spec.rollout.strategy != "Canary":
         return
-    weights = [step.set_weight for step in steps if step.set_weight]
-    for path, check in _checks(spec):
-        if check.metric and not of_shadows(check.metric) and not weights:
-            yield path, f"{check.metric} is measured in steps with a weight, and there is none: add a setWeight."
     compared = any(of_shadows(check.metric) for _, check in _checks(spec))
     shadowed = next((place for place, step in enumerate(spec.rollout.steps) if step.shadow), None)
     if shadowed is not None and not compared:
@@ -59,7 +54,7 @@ def _weights_that_nobody_watches(spec: Spec) -> _Advice:
     for place, step in enumerate(steps):
         following = steps[place + 1] if place + 1 < len(steps) else None
         if step.set_weight and (following is None or not (following.pause or following.analysis or following.shadow)):
-            told = "no pause or analysis follows this weight, so it is over as soon as every pod knows it."
+            told = "no pause or analysis follows this weight: it is over when pods know it and checks have enough."
             yield (*_STEPS, place, "setWeight"), told
 
 

@@ -7,7 +7,7 @@ test holds that every rule of the schema is either here, or a pattern that the p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from modelway.api.analysis import LATENCY_METRICS, SHARES, of_shadows
@@ -43,6 +43,35 @@ def _shadow_steps(self: Mapping[str, Any]) -> bool:
     checks = (self.get("analysis") or {}).get("checks") or ()
     compared = any(of_shadows(check.get("metric")) for check in checks)
     return not compared or "steps" not in self or any("shadow" in step for step in self["steps"])
+
+
+def _of_shares(checks: Iterable[Mapping[str, Any]], steps: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The checks that only a share of the requests feeds."""
+    copied = any("shadow" in step for step in steps)
+    metrics = [check for check in checks if "metric" in check and not of_shadows(check["metric"])]
+    return [check for check in metrics if check["metric"] != "errorRate" or not copied]
+
+
+def _shared(self: Mapping[str, Any]) -> bool:
+    steps = self.get("steps")
+    if steps is None or any(step.get("setWeight", 0) > 0 for step in steps):
+        return True
+    own = [check for step in steps for check in (step.get("analysis") or {}).get("checks") or ()]
+    alone = _of_shares((self.get("analysis") or {}).get("checks") or (), steps)
+    return not alone and not any("metric" in check for check in own)
+
+
+def _split(self: Mapping[str, Any]) -> bool:
+    steps = self.get("steps")
+    if steps is None or any(0 < step.get("setWeight", 0) < 100 for step in steps):
+        return True
+    alone = _of_shares((self.get("analysis") or {}).get("checks") or (), steps)
+    return not any("maxRatioToStable" in check for check in alone)
+
+
+def _grpc_answers(self: Mapping[str, Any]) -> bool:
+    gateway = (self.get("traffic") or {}).get("gateway") or {}
+    return "grpcHostnames" not in gateway or bool((self.get("serving") or {}).get("grpc"))
 
 
 def _cpu_requested(self: Mapping[str, Any]) -> bool:
@@ -88,6 +117,13 @@ RULES: Final[Mapping[str, _Holds]] = {
     "in an analysis step nothing is copied": lambda self: (
         not any(of_shadows(check.get("metric")) for check in self.get("checks") or ())
     ),
+    "minSamples counts requests": lambda self: (
+        not self.get("minSamples", 0) or self.get("metric", "requests") != "requests"
+    ),
+    "checks of metrics need": _shared,
+    "maxRatioToStable needs requests": _split,
+    "onFailure: Pause is about": lambda self: self.get("onFailure") != "Pause" or not _strategy("RollingUpdate")(self),
+    "traffic.gateway.grpcHostnames": _grpc_answers,
     "autoscaling on CPU needs": _cpu_requested,
     "traffic.headers and traffic.sticky": _directed_to_a_canary,
     "traffic.sticky can't be kept": lambda self: not {"gateway", "sticky"} <= set(self),
