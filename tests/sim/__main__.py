@@ -14,10 +14,14 @@ from tests.sim.returning import Returning
 from tests.sim.story import Story
 
 PORTION = 50  # seeds that a process takes at a time
+BEHIND = 10  # of so many ordinary stories one is also told behind gateways
 
 
 def _portion(kind: type[Story], seeds: range) -> Played:
-    return play(seeds, kind=kind)
+    played = play(seeds, kind=kind)
+    if kind is Story:
+        played.add(play([seed for seed in seeds if seed % BEHIND == 0], kind=Behind))
+    return played
 
 
 def main() -> int:
@@ -29,13 +33,15 @@ def main() -> int:
     parser.add_argument("--findings", type=int, default=20, help="ends after so many violations")
     parser.add_argument("--every", type=int, default=5000, help="tells how far it is after so many")
     parser.add_argument("--rollbacks", action="store_true", help="users also go back to revisions by number")
-    parser.add_argument("--gateways", action="store_true", help="gateways split the requests")
+    parser.add_argument(
+        "--gateways", action="store_true", help="gateways split the requests; so they do in every tenth story"
+    )
     options = parser.parse_args()
     kind = Returning if options.rollbacks else Behind if options.gateways else Story
     seeds = range(options.seed, options.seed + options.schedules)
     if options.schedules == 1:
         return _one(kind(options.seed))
-    begun, all_of_them = time.monotonic(), Played()
+    begun, all_of_them, told_at = time.monotonic(), Played(), 0
     portions = [seeds[at : at + PORTION] for at in range(0, len(seeds), PORTION)]
     with multiprocessing.Pool(options.processes) as pool:
         for played in pool.imap_unordered(partial(_portion, kind), portions):
@@ -43,7 +49,8 @@ def main() -> int:
             all_of_them.seconds = time.monotonic() - begun
             for finding in played.findings:
                 print(finding.told(), end="\n\n", flush=True)
-            if all_of_them.stories % options.every == 0:
+            if all_of_them.stories >= told_at + options.every:
+                told_at = all_of_them.stories
                 print(all_of_them.told(), flush=True)
             if len(all_of_them.findings) >= options.findings:
                 break

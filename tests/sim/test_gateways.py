@@ -181,3 +181,23 @@ def test_when_the_api_is_uninstalled_the_routes_are_written_again_as_soon_as_it_
     world.settle(within=60)
     assert world.condition("RouteAccepted") == ("True", "Accepted")
     assert given(world).weights["digits"] == 50
+
+
+def test_what_a_controller_accepts_late_its_proxies_have_a_moment_to_learn() -> None:
+    """Five seconds were counted from the moment in which the shares changed: a candidate whose gateway accepted that
+    twenty seconds later went at once, while proxies still sent it requests."""
+    world = shared(GATEWAY, lag=20.0)
+    world.act("abort")
+    while not _is_accepted(world):
+        assert world.step() or world.wait(world.seconds + 60)
+    world.settle(within=4)
+    assert len(world.api.all("Deployment")) == 2
+    world.settle(within=6)
+    assert len(world.api.all("Deployment")) == 1
+
+
+def _is_accepted(world: World) -> bool:
+    live = world.api.get("HTTPRoute", NAMESPACE, "digits")
+    assert live is not None
+    said = live["status"]["parents"][0]["conditions"][0]["observedGeneration"]
+    return backends(live) == Backends({"digits": 100}) and bool(said == live["metadata"]["generation"])

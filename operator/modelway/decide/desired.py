@@ -122,8 +122,8 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
 
 def routes(situation: Situation, target: Aim) -> Iterator[Wanted]:
     """The routes of the Gateway API. They come last: what they name is there then."""
-    serving = front_serving(situation, target)
-    for kind, manifest in gateway.routes(situation, serving, shares(situation, target), target.document):
+    serving, after = front_serving(situation, target), replace(situation, front=target.front)
+    for kind, manifest in gateway.routes(after, serving, shares(situation, target), target.document):
         yield Wanted(kind, manifest["metadata"]["name"], manifest, "gateways know who answers which requests")
 
 

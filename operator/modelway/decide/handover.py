@@ -14,13 +14,14 @@ from modelway.api.traffic import Gateway
 from modelway.manifests import names
 from modelway.manifests.grpc_route import grpc_route
 from modelway.manifests.http_route import http_route
-from modelway.manifests.route import Backends
+from modelway.manifests.route import Backends, parent
 from modelway.manifests.timestamps import parsed
 from modelway.world import Child, Kind, Manifest, Resource
 
 from .covering import covers
 from .parents import accepted_once, behind
 from .situation import Situation
+from .traffic import served_before
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 
@@ -124,7 +125,18 @@ def stays(situation: Situation, kind: Kind, former: Manifest) -> bool:
 
 
 def others(situation: Situation) -> frozenset[str]:
-    """Revisions that have a Service, other than the one that users reach."""
+    """Revisions to which a gateway may send: those that have a Service, but for the one that users reach and those
+    before it."""
     services = (child for child in situation.live.values() if child.kind is Kind.SERVICE)
-    revisions = {child.labels.get(names.REVISION) for child in services}
-    return frozenset(each for each in revisions if each and each != situation.front)
+    revisions = frozenset(child.labels.get(names.REVISION, "") for child in services)
+    return (
+        revisions - {"", situation.front} - served_before(situation, situation.stable.number if situation.stable else 0)
+    )
+
+
+def changes_parents(situation: Situation) -> bool:
+    """Whether a gateway is taken from the parents of a route with this decision."""
+    asked = situation.spec.traffic.gateway
+    wanted = [parent(ref) for ref in asked.parent_refs] if asked else None
+    lives = (live_route(situation, kind) for kind in ROUTES)
+    return wanted is not None and any(ref not in wanted for live in lives if live for ref in live_refs(live))

@@ -14,7 +14,7 @@ from modelway.world import Child, Delete, Kind
 from . import capacity, gateway, handover
 from .desired import Aim, front_serving, routes, shares
 from .situation import Situation
-from .traffic import PATIENCE, draining
+from .traffic import draining, served_before
 
 # After the switch every node's kube-proxy must have learnt it before the old pods go; it takes about a second.
 SETTLE: Final = timedelta(seconds=5)
@@ -70,6 +70,8 @@ def retirement(situation: Situation, target: Aim) -> Retirement:
 def noted(situation: Situation, target: Aim, going: Retirement) -> Aim:
     """The aim, with a note of when every gateway had accepted its route without the candidate that goes: its proxies
     know a moment later, and its controller may be late."""
+    if going.leaving and handover.changes_parents(situation):  # nobody hears of those who leave: they get a moment
+        return replace(target, document={**target.document, "at": precise(situation.now)})
     left = going.leaving | (handover.others(situation) if handover.handing_over(situation) else frozenset())
     if not left or "accepted" in target.document or not handover.out_of_routes(situation, left):
         return target
@@ -106,22 +108,19 @@ def _young(situation: Situation, target: Aim, going: frozenset[str]) -> frozense
 def _leaving(situation: Situation, target: Aim, parting: frozenset[str]) -> frozenset[str]:
     """Candidates that are none any more, and whose share has not been confirmed to be gone by those whom users reach
     after this decision: until every stable pod has read so, they may get it."""
-    if not parting or draining(replace(situation, front=target.front), target.document):
+    after = replace(situation, front=target.front)
+    if not parting or draining(after, target.document):
         return parting
     serving, shared = front_serving(situation, target), shares(situation, target)
-    return parting if gateway.sends(situation, serving, shared, target.document) else frozenset()
+    return parting if gateway.sends(after, serving, shared, target.document) else frozenset()
 
 
 def _parting(situation: Situation, target: Aim, going: frozenset[str]) -> frozenset[str]:
-    """Revisions that go and were candidates until now; they may have had a share. One that served long ago and was
-    asked for again had got the next number. Of one that nothing remembers, because somebody deleted its
-    ControllerRevision, nobody knows: it is waited for, too."""
+    """Revisions that go and were candidates until now; they may have had a share. Of one that nothing remembers,
+    because somebody deleted its ControllerRevision, nobody knows: it is waited for, too."""
     if situation.stable and target.stable and situation.stable.hash != target.stable.hash:
         going |= {situation.stable.hash}  # from the next decision on
-    serving = target.stable.number if target.stable else 0
-    since = situation.now - PATIENCE  # whoever was promoted later had a share of which a pod may still read
-    old = (r for r in situation.records.values() if r.promoted_at and r.promoted_at <= since and r.number <= serving)
-    return going - {record.hash for record in old}
+    return going - served_before(situation, target.stable.number if target.stable else 0)
 
 
 def _may_be_called(situation: Situation, revision: str) -> bool:

@@ -168,6 +168,14 @@ def recent(situation: Situation, wanted: Mapping[str, Any]) -> bool:
     return at is not None and situation.now < at + PATIENCE
 
 
+def served_before(situation: Situation, serving: int) -> frozenset[str]:
+    """Revisions that served long ago: nobody sends them a share any more. One that is asked for again has got a higher
+    number than that which serves; one that was promoted lately had a share of which a pod may still read."""
+    since = situation.now - PATIENCE
+    old = (r for r in situation.records.values() if r.promoted_at and r.promoted_at <= since and r.number <= serving)
+    return frozenset(record.hash for record in old)
+
+
 def _reads_late(situation: Situation, pod: Pod, wanted: Mapping[str, Any], at: datetime) -> bool:
     """Whether a pod reads a former document. One that became ready later, and was not asked yet, probably does not."""
     if not pod.ready or _reported(situation, pod, wanted):
