@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from modelway.manifests.pod import model_name
+from modelway.manifests.timestamps import rfc3339
 from modelway.measurement import Signature
 from modelway.world import Golden, Pod, Revision
 
-from . import signature
+from . import diagnosis, signature
 from .diagnosis import Trouble
 from .naming import named
 from .situation import Situation
 
 NOT_PASSED: Final = "GateNotPassed"
+AWAY: Final = timedelta(seconds=60)
 HOW_TO_PASS: Final = "Set spec.rollout.gates.signature: Ignore if that is meant."
 
 
@@ -41,12 +44,36 @@ def gate(situation: Situation) -> Gate:
     stable, candidate = situation.stable, situation.candidate
     if stable is None or candidate is None or candidate.failure or situation.position.began is not None:
         return OPEN
-    if situation.returning or not situation.ready(stable):
-        return OPEN  # proven before, or nobody to be compared with
+    if situation.returning:
+        return OPEN  # proven before
     if not situation.ready(candidate):
-        return Gate(waiting="Its first pod is waited for.")
+        return Gate(waiting="Its first pod is waited for.") if situation.ready(stable) else OPEN
+    if not situation.ready(stable):
+        return _nobody_to_compare_with(situation, stable)
     found = _signature(situation, stable, candidate)
     return found if not found.passed else _golden(situation, candidate)
+
+
+def alone_at(situation: Situation) -> datetime | None:
+    """When a ready candidate goes on although no pod of the stable revision is ready; None if that is no question.
+    A drained node takes a lone pod for some seconds: that is no reason to let anything pass. One that is known to be
+    broken is not waited for."""
+    stable, candidate = situation.stable, situation.candidate
+    gates = situation.spec.rollout.gates
+    if stable is None or candidate is None or situation.ready(stable) or not situation.ready(candidate):
+        return None
+    if (gates.signature == "Ignore" and gates.golden is None) or diagnosis.trouble(situation, stable):
+        return None
+    since = [pod.ready_since for pod in situation.pods(candidate.hash) if pod.ready and pod.ready_since]
+    return min(since) + AWAY if since else None
+
+
+def _nobody_to_compare_with(situation: Situation, stable: Revision) -> Gate:
+    until = alone_at(situation)
+    if until is None or situation.now >= until:
+        return OPEN
+    text = f"No pod of revision {named(stable)} is ready to compare it with; it goes on without at {rfc3339(until)}."
+    return Gate(waiting=text)
 
 
 def _signature(situation: Situation, stable: Revision, candidate: Revision) -> Gate:

@@ -20,7 +20,7 @@ from .cause import failure
 from .desired import Aim, aim, desired
 from .difference import write
 from .events import events
-from .gates import gate
+from .gates import alone_at, gate
 from .handover import SPREAD, handing_over, spread_at
 from .measuring import measure
 from .retire import Retirement, forgotten, left_over, noted, retired, retirement, settled_at
@@ -131,7 +131,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
         moments.append(settled)
     if found in TIMED:
         moments += [moment for moment in (deadline_at(situation),) if moment]
-        moments += [moment for moment in (crashes.calm_at(situation),) if moment and moment > situation.now]
+        moments += [moment for moment in (crashes.calm_at(situation), alone_at(situation)) if moment and moment > situation.now]
         # A step whose time is over waits for what is measured, which wakes by itself: no reason to look without pause.
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):
