@@ -126,6 +126,14 @@ def unconfirmed() -> World:
     return world
 
 
+def behind(weight: int) -> World:
+    """A candidate whose share a gateway gives; its controller stops then."""
+    world = serving(strategy="Canary", steps=[{"setWeight": 20}, {"pause": {}}, {"setWeight": weight}, {"pause": {}}])
+    edited(world, traffic={"gateway": {"parentRefs": [{"name": "public"}]}})
+    updated(world).gateways.known["public"].away_until = float("inf")
+    return world
+
+
 def short_of_pods() -> World:
     """No node has room for the pods that the next share needs."""
     world = canary({"setWeight": 20}, {"pause": {}}, {"setWeight": 100}, {"pause": {}})
@@ -184,6 +192,12 @@ WAITS: Final[dict[str, Wait]] = {
     "a rollback names a revision that nobody knows": Wait("Failed", "RevisionNotFound", lambda: returned(9)),
     "the golden requests are in doubt": Wait("Progressing", "GateNotPassed", doubtful, learns_anew=True),
     "a share is to be confirmed": Wait("Progressing", "RevisionProgressing", unconfirmed),
+    "a gateway is to confirm a share": Wait(
+        "Progressing", "RevisionProgressing", lambda: told(behind(weight=50), "promote")
+    ),
+    "a gateway that is not asked for any more is to forget the candidate": Wait(
+        "Paused", "WaitsForPerson", lambda: edited(behind(weight=50), traffic={})
+    ),
     "a share lacks pods": Wait("Progressing", "Unschedulable", short_of_pods),
     "a pause lasts": Wait(
         "Progressing", "RevisionProgressing", lambda: canary({"setWeight": 50}, {"pause": {"duration": LONG}})
