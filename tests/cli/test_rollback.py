@@ -108,4 +108,4 @@ def test_lint_reminds_of_it_and_refuses_what_is_no_number(tmp_path: Any) -> None
     file.write_text(head + "  model: {uri: 's3://models/1/'}\n  rollback: {toRevision: 0}\n")
     result = CliRunner().invoke(app, ["lint", "-f", str(file)])
     assert result.exit_code == 1
-    assert "error: spec.rollback.toRevision is 0: Input should be greater than or equal to 1." in result.output
+    assert "error: spec.rollback.toRevision is 0: it must be at least 1." in result.output

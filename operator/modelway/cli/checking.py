@@ -12,12 +12,13 @@ import typer
 
 from modelway.cli import show
 from modelway.cli.connection import DEFAULT, Where, connected
-from modelway.cli.manifests import Manifest, manifests
+from modelway.cli.manifests import Manifest, model_deployments
 from modelway.cli.options import File, OutputOption, run, sentences
 from modelway.cli.reading import Failed
 from modelway.cli.show import Output
 from modelway.cli.trying import attempt
-from modelway.cli.view.linting import Finding, findings
+from modelway.cli.view import envelope
+from modelway.cli.view.linting import Finding, field_of, findings
 from modelway.cli.view.planned import Planned, told
 from modelway.cluster.client import Api
 
@@ -49,17 +50,9 @@ def lint(
         raise typer.Exit(code)
 
 
-def _ours(file: str) -> list[Manifest]:
-    """The ModelDeployments of a file; others are none of our business."""
-    found = [manifest for manifest in manifests(file) if manifest.ours]
-    if not found:
-        raise Failed(f"{file} holds no ModelDeployment")
-    return found
-
-
 async def plan_files(file: str, where: Where, output: Output, now: datetime) -> int:
     """The exit code: 0 no change, 2 changes, 1 an error; a refusal of one document does not hide the others."""
-    found = _ours(file)
+    found = model_deployments(file)
     results: list[Planned] = []
     code = NO_CHANGE
     async with connected(where) as api:
@@ -77,16 +70,21 @@ async def plan_files(file: str, where: Where, output: Output, now: datetime) -> 
 
 
 async def _planned(api: Api, manifest: Manifest, where: Where, now: datetime) -> Planned:
-    meta = manifest.content.get("metadata") or {}
-    if not isinstance(meta.get("name"), str):
-        raise Failed(f"{manifest.file}:{manifest.line(('metadata',))}: metadata.name is missing. Set it.")
+    for fault in envelope.faults(manifest.content):
+        place = f"{manifest.file}:{manifest.line(fault.path)}"
+        raise Failed(f"{place}: {field_of(fault.path)} {fault.message} `modelway lint` shows all that is wrong.")
+    meta = manifest.content["metadata"]
     namespace = where.namespace or str(meta.get("namespace") or "") or where.chosen_namespace()
     return await attempt(api, namespace, manifest.content, now)
 
 
 def lint_files(file: str, strict: bool, output: Output) -> int:
     """The exit code: 1 if there is an error, or with ``strict`` a warning."""
-    told = [(manifest, finding) for manifest in _ours(file) for finding in findings(manifest.content)]
+    told = [
+        (manifest, finding)
+        for manifest in model_deployments(file)
+        for finding in sorted(findings(manifest.content), key=lambda each: manifest.line(each.path))
+    ]
     lines = [f"{each.file}:{each.line(found.path)}: {found.level}: {_message(found)}" for each, found in told]
     show.emit([_record(each, found) for each, found in told], lines or (f"{file}: nothing to complain of.",), output)
     return ERROR if any(strict or found.level == "error" for _, found in told) else NO_CHANGE

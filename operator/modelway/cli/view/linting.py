@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from modelway.api.resource import Spec
-from modelway.manifests import names
 
+from . import envelope
 from .advice import advice
-from .rules import Path, broken, schema
+from .rules import broken, schema
+from .structure import Fault, Path, faults, shown, without_nulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,12 @@ class Finding:
     @property
     def field(self) -> str:
         """The path as people write it: ``spec.rollout.steps[2].setWeight``."""
-        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).removeprefix(".")
+        return field_of(self.path)
+
+
+def field_of(path: Path) -> str:
+    """A path as people write it."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def findings(content: dict[str, Any]) -> tuple[Finding, ...]:
@@ -36,45 +40,51 @@ def findings(content: dict[str, Any]) -> tuple[Finding, ...]:
     errors = list(_errors(content))
     if errors:
         return tuple(errors)
-    spec = Spec.model_validate(content["spec"])
-    return tuple(Finding("warning", ("spec", *path), message) for path, message in advice(spec))
+    spec = Spec.model_validate(without_nulls(content["spec"]))
+    told = [*_without_effect(content), *((("spec", *path), message) for path, message in advice(spec))]
+    return tuple(Finding("warning", path, message) for path, message in told)
 
 
 def _errors(content: dict[str, Any]) -> Iterator[Finding]:
-    if content.get("apiVersion") != names.API_VERSION:
-        told = f"apiVersion is {content.get('apiVersion')!r}; write {names.API_VERSION}."
-        yield Finding("error", ("apiVersion",), told)
-    if not (content.get("metadata") or {}).get("name"):
-        yield Finding("error", ("metadata",), "metadata.name is missing. Set it.")
-    elif not isinstance(content["metadata"]["name"], str):
-        yield Finding("error", ("metadata", "name"), "metadata.name must be text; put it into quotes.")
-    if not isinstance(content.get("spec"), dict):
-        yield Finding("error", (), "spec is missing. Set spec.model.uri at least.")
+    around = list(envelope.faults(content))
+    yield from map(_told, around)
+    spec = without_nulls(content.get("spec"))
+    if not isinstance(spec, dict):
         return
-    try:
-        Spec.model_validate(content["spec"])
-    except ValidationError as error:
-        yield from (_told(each) for each in error.errors(include_url=False))
-    for path, sentence in broken(content):
-        if isinstance((content.get("metadata") or {}).get("name"), str) or path:
-            yield _broken(path, sentence)
+    structure = list(faults(schema()["properties"]["spec"], spec, ("spec",)))
+    yield from map(_told, structure)
+    by_models = [each for each in _of_models(spec) if not _covered(each, structure)]
+    yield from map(_told, by_models)
+    said = {each.path for each in (*around, *structure, *by_models)}
+    for path, sentence in broken({**content, "spec": spec}):
+        where = ("metadata", "name") if sentence.startswith("metadata.name") else path
+        if where not in said:
+            yield _broken(where, sentence)
+
+
+def _told(fault: Fault) -> Finding:
+    return Finding("error", fault.path, f"{field_of(fault.path)} {fault.message}")
 
 
 def _broken(path: Path, sentence: str) -> Finding:
-    found = Finding("error", path, "")
-    where = f"{found.field}: " if found.field else ""
-    return Finding("error", path, f"{where}{sentence}.")
+    where = field_of(path)
+    return Finding("error", path, f"{sentence}." if sentence.startswith(where) else f"{where}: {sentence}.")
 
 
-def _told(error: ErrorDetails) -> Finding:
-    path: Path = ("spec", *_known(error["loc"]))
-    field = Finding("", path, "").field
-    if error["type"] == "extra_forbidden":
-        return Finding("error", path, f"{field} is no field. {_did_you_mean(path)}")
-    if error["type"] == "missing":
-        return Finding("error", path, f"{field} is missing. Set it.")
-    what = error["msg"].removeprefix("Value error, ")
-    return Finding("error", path, f"{field} is {_shown(error['input'])}: {what}.")
+def _of_models(spec: dict[str, Any]) -> Iterator[Fault]:
+    """What the models find beyond the schema: text that is not of the right form."""
+    try:
+        Spec.model_validate(spec)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            what = each["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+            yield Fault(("spec", *_known(each["loc"])), f"is {shown(each['input'])}: {what}.")
+
+
+def _covered(fault: Fault, by: list[Fault]) -> bool:
+    """Whether the schema found something at that field, below or around it, so that the models say it again."""
+    shorter = ((each.path, fault.path, min(len(each.path), len(fault.path))) for each in by)
+    return any(one[:length] == other[:length] for one, other, length in shorter)
 
 
 def _known(loc: Path) -> Path:
@@ -82,21 +92,19 @@ def _known(loc: Path) -> Path:
     return tuple(part for part in loc if isinstance(part, int) or not any(sign in part for sign in "[('"))
 
 
-_LONGEST: Final = 80
+def _without_effect(content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if content.get("status"):
+        yield ("status",), "only Modelway writes the status, so what a file says there has no effect. Remove it."
+    for path in _nulls(content["spec"], ("spec",)):
+        yield path, "it is empty, as if it were not there. Set it, or remove it."
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _did_you_mean(path: Path) -> str:
-    """The fields that are there, the nearest one first."""
-    node = schema()
-    for part in path[:-1]:
-        node = node.get("items", {}) if isinstance(part, int) else (node.get("properties") or {}).get(part, {})
-    known = list(node.get("properties") or {})
-    near = get_close_matches(str(path[-1]), known, 1)
-    if near:
-        return f"Did you mean {near[0]}?"
-    return f"There are: {', '.join(known)}." if known else "Remove it."
+def _nulls(value: Any, path: Path) -> Iterator[Path]:
+    if value is None:
+        yield path
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _nulls(below, (*path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _nulls(item, (*path, place))

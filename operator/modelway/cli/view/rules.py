@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from modelway.api.analysis import LATENCY_METRICS, SHARES, of_shadows
@@ -146,6 +147,7 @@ RULES: Final[Mapping[str, _Holds]] = {
 _BOUNDS: Final = re.compile(r"duration\('(\w+)'\)")
 
 
+@cache
 def schema() -> dict[str, Any]:
     """The structural schema of a ModelDeployment."""
     version = custom_resource_definition()["spec"]["versions"][0]
