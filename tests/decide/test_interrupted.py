@@ -107,3 +107,21 @@ def test_a_leader_whose_clock_was_ahead_holds_nobody_up() -> None:
     cluster.settle(200)
     assert cluster.resource.status["phase"] == "Ready"
     assert cluster.now - begun < timedelta(hours=1)
+
+
+def test_a_pod_that_never_reported_is_named_with_what_to_do() -> None:
+    """The message was that the share comes as soon as every pod has read so: not which had not, and no remedy."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    mute = next(pod for pod in cluster.pods.values() if pod.revision == cluster.serving)
+    for _ in range(12):
+        cluster.run_controllers()
+        reports = {uid: report for uid, report in cluster.measured.reports.items() if uid != mute.uid}
+        cluster.measured = replace(cluster.measured, reports=reports)
+        cluster.look()
+        cluster.wait(60)
+    message = cluster.condition("Stalled")["message"]
+    assert f"Pod {mute.name} never reported the share" in message
+    assert "port 8080" in message
