@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from modelway.decide.checks import evaluate, judge_number, measurable
 from modelway.decide.finding import Finding, Limit, State
-from modelway.measurement import Answered, OutputAgreement, Report
-from tests.decide.reports import CANDIDATE, STABLE, candidate, forwarded, look, report, shadow, stable
+from modelway.measurement import Answered, Forwarded, OutputAgreement, Report
+from tests.decide.reports import CANDIDATE, STABLE, candidate, forwarded, latencies, look, report, shadow, stable
 
 PASSED, FAILED, INCONCLUSIVE = State.PASSED, State.FAILED, State.INCONCLUSIVE
 
@@ -25,9 +25,9 @@ STORIES = (
     ("a healthy one", split(1, 1000), {"max": 0.01}, PASSED,
      "errorRate 0.001 (1 of 1000) is within max 0.01"),
     ("a bad one", split(8, 100), {"max": 0.01}, FAILED,
-     "errorRate 0.08 (8 of 100) is above max 0.01"),
+     "errorRate 0.08 (8 of 100) is above max 0.01: 8 errors"),
     ("a bad one needs no minSamples", split(12, 12), {"max": 0.01, "min_samples": 200}, FAILED,
-     "errorRate 1 (12 of 12) is above max 0.01"),
+     "errorRate 1 (12 of 12) is above max 0.01: 12 errors"),
     ("chance or not", split(2, 100), {"max": 0.01}, INCONCLUSIVE,
      "errorRate 0.02 (2 of 100) is above max 0.01, though not beyond doubt yet: more requests will tell"),
     ("too few", split(0, 12), {"max": 0.01, "min_samples": 200}, INCONCLUSIVE,
@@ -35,13 +35,13 @@ STORIES = (
     ("none, and none asked for", split(0, 0), {"max": 0.01}, PASSED,
      "errorRate unknown (nothing counted yet), and minSamples asks for none"),
     ("no failure at all is borne", split(1, 1000), {"max": 0.0}, FAILED,
-     "errorRate 0.001 (1 of 1000) is above max 0"),
+     "errorRate 0.001 (1 of 1000) is above max 0: 1 errors"),
     ("worse than stable", split(50, 1000, errors=9), {"max_ratio_to_stable": 2.0}, FAILED,
-     "errorRate 0.05 (50 of 1000), 50 times stable's 0.001 (9 of 9000), above maxRatioToStable 2"),
+     "errorRate 0.05 (50 of 1000), 50 times stable's 0.001 (9 of 9000), above maxRatioToStable 2: 50 errors"),
     ("as bad as stable", split(50, 1000, errors=450), {"max_ratio_to_stable": 2.0}, PASSED,
      "errorRate 0.05 (50 of 1000), 1 times stable's 0.05 (450 of 9000): within maxRatioToStable 2"),
     ("stable has none", split(50, 1000), {"max_ratio_to_stable": 2.0}, FAILED,
-     "errorRate 0.05 (50 of 1000), against stable's 0 (0 of 9000), above maxRatioToStable 2"),
+     "errorRate 0.05 (50 of 1000), against stable's 0 (0 of 9000), above maxRatioToStable 2: 50 errors"),
     ("a single failure more", split(1, 1000, errors=4), {"max_ratio_to_stable": 2.0}, PASSED,
      "errorRate 0.001 (1 of 1000), 2.25 times stable's 0.0004444 (4 of 9000), above maxRatioToStable 2,"
      " but by no more than chance explains"),
@@ -51,7 +51,7 @@ STORIES = (
     ("stable has too few", split(0, 500, requests=20), {"max_ratio_to_stable": 2.0, "min_samples": 100}, INCONCLUSIVE,
      "errorRate 0 (0 of 500): 20 of 100 samples of the stable revision"),
     ("the worse bound is told", split(8, 100), {"max": 0.01, "max_ratio_to_stable": 1000.0}, FAILED,
-     "errorRate 0.08 (8 of 100) is above max 0.01"),
+     "errorRate 0.08 (8 of 100) is above max 0.01: 8 errors"),
 )  # fmt: skip
 
 
@@ -108,9 +108,18 @@ def test_without_forwarding_the_candidates_own_errors_count() -> None:
     assert (finding.state, finding.value) == (FAILED, 0.1)
 
 
+def test_it_is_told_how_requests_failed() -> None:
+    sent = Forwarded(40, {"timeout": 2, "unreachable": 18, "overloaded": 0}, latencies(0.01, 20))
+    copies = replace(shadow(0, 0, failed=3), failure="it closed the connection")
+    finding = look((stable(forwarded=sent, shadow=copies),), max=0.05)
+    assert finding.sentence.endswith(
+        "above max 0.05: 18 unreachable, 2 timed out, 3 shadows without an answer (it closed the connection)"
+    )
+
+
 def test_shadows_that_fail_are_errors_before_a_caller_meets_them() -> None:
     finding = look((stable(shadow=shadow(0, 0, failed=20)),), max=0.05)
-    assert finding.sentence == "errorRate 1 (20 of 20) is above max 0.05"
+    assert finding.sentence == "errorRate 1 (20 of 20) is above max 0.05: 20 shadows without an answer"
     assert finding.state is FAILED
 
 

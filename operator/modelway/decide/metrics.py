@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -16,6 +17,7 @@ from .readings import Number, Reading, Share
 
 _NO_CLASSES: Final = "nothing is known of classes: the rows hold one number each, or no floating-point ones."
 _NO_DISTRIBUTION: Final = "nothing is known of a distribution: the numbers do not vary, or are no floating-point ones."
+_CAUSES: Final = {"timeout": "timed out", "error": "errors"}  # of those that need more than their name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,19 @@ def _error_rate(sides: Sides) -> Reading:
         hits, of = _errors(_own(sides.candidate)), _requests(_own(sides.candidate))
     hits += sum(one.failed for one in sides.shadows)
     of += sum(one.failed + one.compared for one in sides.shadows)
-    return Share(hits, of, _errors(_own(sides.stable)), _requests(_own(sides.stable)))
+    stables = _own(sides.stable)
+    return Share(hits, of, _errors(stables), _requests(stables), example=_failures(sides))
+
+
+def _failures(sides: Sides) -> str:
+    """``7 unreachable, 2 timed out, 3 shadows without an answer (it closed the connection)``."""
+    kinds: Counter[str] = Counter()
+    for one in sides.forwarded:
+        kinds.update(one.failed)
+    told = [f"{count} {_CAUSES.get(kind, kind)}" for kind, count in kinds.most_common() if count]
+    copies = sum(one.failed for one in sides.shadows)
+    why = next((f" ({one.failure})" for one in sides.shadows if one.failure), "")
+    return ", ".join(told + [f"{copies} shadows without an answer{why}"] * bool(copies))
 
 
 def _rejected_rate(sides: Sides) -> Reading:
