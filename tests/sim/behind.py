@@ -31,7 +31,7 @@ class Behind(Story):
             spec["rollout"].pop("blueGreen", None)
             spec["rollout"].pop("paused", None)
             spec["scaling"] = self.chance.choice(SCALINGS)
-        if traffic := self._traffic(0.75):
+        if traffic := self._traffic(0.65):
             spec["traffic"] = traffic
         if self.chance.random() < 0.3:
             spec["serving"] = spec["serving"] | {"grpc": True}
@@ -61,11 +61,12 @@ class Behind(Story):
             super()._something()
 
     def _shared(self) -> bool:
-        """Where gateways split, it counts when one of them does: the document is written long before."""
-        if not super()._shared() or "gateway" not in (self.world.resource()["spec"].get("traffic") or {}):
-            return super()._shared()
+        """It counts when a gateway or a pod goes by it: the document is written long before."""
+        if not super()._shared():
+            return False
         known = self.world.gateways.known.values()
-        return any(len(told.names) > 1 for gateway in known for _, told in gateway.proxies.values())
+        routed = any(len(told.names) > 1 for gateway in known for _, told in gateway.proxies.values())
+        return routed or any(document.get("weight") for document in self.world.pods.read.values())
 
     def _gateway(self) -> Gateway:
         known = self.world.gateways.known
@@ -74,8 +75,9 @@ class Behind(Story):
     # What may happen.
 
     def edit_traffic(self) -> None:
-        """The user changes who splits the requests."""
-        wanted = self._traffic(0.6)
+        """The user changes who splits the requests: most often from gateways to pods, or back."""
+        has = "gateway" in (self.world.resource()["spec"].get("traffic") or {})
+        wanted = self._traffic(0.3 if has else 0.8)
         self.tell(f"the user sets traffic to {wanted}")
         self.world.edit(lambda spec: spec.update(traffic=wanted))
 
@@ -188,7 +190,7 @@ def _edit(change: dict[str, Any], route: dict[str, Any]) -> None:
 
 
 DEEDS: dict[Callable[[Behind], None], int] = {
-    Behind.edit_traffic: 6,
+    Behind.edit_traffic: 8,
     Behind.edit_both: 3,
     Behind.go_away: 3,
     Behind.come_back: 2,
