@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant(
         "a step is over without confirmation",
         "advance.py",
-        "        return _settled(situation)\n",
+        "        return _settled(situation) and (_watched_afterwards(position) or not verdict.waiting)\n",
         "        return True\n",
     ),
     Mutant(
@@ -180,7 +180,7 @@ MUTANTS = (
     Mutant(
         "a candidate goes while gateways may send to it",
         "retire.py",
-        "    return parting if gateway.sends(situation, serving, shared, target.document) else frozenset()\n",
+        "    return parting if gateway.sends(after, serving, shared, target.document) else frozenset()\n",
         "    return frozenset()\n",
         GATEWAYS,
     ),
