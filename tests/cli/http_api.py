@@ -105,7 +105,8 @@ class HttpApi:
             return await self._watch(request)
         found = [each for each in self._documents(kind.kind) if each["metadata"]["namespace"] == namespace]
         if not name:
-            return web.json_response({"metadata": {"resourceVersion": "5"}, "items": found})
+            items = [{key: each[key] for key in each if key not in ("kind", "apiVersion")} for each in found]
+            return web.json_response({"metadata": {"resourceVersion": "5"}, "items": items})  # as the API server does
         one = next((each for each in found if each["metadata"]["name"] == name), None)
         return web.json_response(one) if one else _failure(404, f'modeldeployments "{name}" not found', name)
 

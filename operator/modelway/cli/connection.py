@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,12 +34,21 @@ class Where:
 
 
 DEFAULT: Final = Where()
+_SERVER: Final = re.compile(r"^https?://[^/\s:@]+|^https?://\[[0-9a-fA-F:.]+\]")
 
 
 @asynccontextmanager
 async def connected(where: Where) -> AsyncIterator[ApiServer]:
     """The API server. Raises ``NoCredentials``."""
-    api = ApiServer(find(os.environ, where.context, where.kubeconfig), "modelway-cli")
+    try:
+        credentials = find(os.environ, where.context, where.kubeconfig)
+    except OSError as error:
+        told = f"the kubeconfig names {error.filename}, which can't be read: {error.strerror}."
+        raise NoCredentials(f"{told} `kubectl config view` shows what it holds.") from error
+    if not _SERVER.match(credentials.server):
+        told = f"the kubeconfig's server {credentials.server!r} is no address of an API server."
+        raise NoCredentials(f"{told} Write https://HOST:PORT; `kubectl config view --minify` shows where.")
+    api = ApiServer(credentials, "modelway-cli")
     try:
         yield api
     finally:

@@ -36,7 +36,9 @@ def get(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Revisions, pods, weights, steps, checks with their numbers, what is waited for, what comes next."""
-    if watch and output is Output.TABLE:
+    if watch and output is not Output.TABLE:
+        raise failed("--watch draws a tree, so it does not go with -o json or yaml. Remove one of the two.")
+    if watch:
         run(_watch(where, name))
     picked = picture(run(_see(where, name)))
     if output is Output.TABLE:

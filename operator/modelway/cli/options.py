@@ -90,10 +90,14 @@ def sentences() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except BrokenPipeError:
+        raise
     except ERRORS as error:
         raise failed(str(error)) from error
     except BaseExceptionGroup as group:
         first = group.exceptions[0]
+        if isinstance(first, BrokenPipeError):
+            raise first from None
         if isinstance(first, ERRORS):
             raise failed(str(first)) from first
         raise

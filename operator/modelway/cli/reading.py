@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,14 @@ WITHIN: Final = 15.0  # seconds for one request: a person waits, no lease depend
 CHILDREN: Final = tuple(kind for kind in WATCHED if kind is not MODEL_DEPLOYMENT)
 SHOWN: Final = tuple(BY_KIND[kind] for kind in ("ControllerRevision", "Deployment", "Pod"))
 
+_NAME: Final = re.compile(r"^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?\Z")  # RFC 1123, as the API server has it
+_NO_CHART: Final = "the cluster knows no ModelDeployments. Is Modelway's chart installed there?"
+_REMEDIES: Final[Mapping[int, str]] = {
+    401: "The cluster does not take your credentials: log in again, or choose another --context.",
+    403: "Ask for that right; `kubectl auth can-i --list` shows those that you have.",
+    500: "Try again; the API server's log says more.",
+    503: "Try again in a moment.",
+}
 _OUT_OF_REACH: Final[Mapping[int, str]] = {404: NOT_SERVED, 401: FORBIDDEN, 403: FORBIDDEN}
 
 
@@ -43,24 +52,36 @@ async def send(
     try:
         return await api.send(method, path, query, body, content_type, within=WITHIN)
     except (Unreachable, OutcomeUnknown) as error:
-        raise Unanswered(f"the API server does not answer: {error}") from error
+        hint = "Does it run, and does `kubectl config view --minify` name the right one?"
+        raise Unanswered(f"the API server does not answer: {error}. {hint}") from error
 
 
 def succeeded(response: Response, what: str) -> dict[str, Any]:
     """The answer's document, or ``Failed`` with what the API server said."""
     if response.status < 300:
         return response.json()
-    told = str(response.json().get("message", "")) or f"status {response.status}"
-    raise Failed(f"{what}: {told}", response.status)
+    told = (str(response.json().get("message", "")) or f"status {response.status}").rstrip(".")
+    raise Failed(f"{what}: {told}. {_REMEDIES.get(response.status, '')}".rstrip(), response.status)
+
+
+def path_of(kind: ApiKind, namespace: str | None, name: str = "") -> str:
+    """The URL path of an object or a collection, of names that are some: ``..`` would lead elsewhere."""
+    for what, given, asked in (("namespace", namespace, namespace is not None), (kind.kind, name, bool(name))):
+        if asked and not _NAME.match(given or ""):
+            rule = "small letters, digits, '-' and '.', a letter or digit at both ends, 253 characters at most"
+            raise Failed(f"{given!r} is no name of a {what}: {rule}.")
+    return kind.path(namespace, name)
 
 
 async def resource(api: Api, namespace: str, name: str) -> dict[str, Any] | None:
     """The ModelDeployment, None if there is none of that name."""
-    response = await send(api, "GET", MODEL_DEPLOYMENT.path(namespace, name))
+    if not name:
+        raise Failed(f"the name of the {MODEL_DEPLOYMENT.kind} is empty. `modelway list` shows those that there are.")
+    response = await send(api, "GET", path_of(MODEL_DEPLOYMENT, namespace, name))
     if response.status != 404:
         return succeeded(response, f"ModelDeployment {namespace}/{name}")
     if response.json().get("reason") not in (None, "NotFound") or not response.json().get("details", {}).get("name"):
-        raise Failed("the cluster knows no ModelDeployments. Is Modelway's chart installed there?")
+        raise Failed(_NO_CHART)
     return None
 
 
@@ -70,7 +91,10 @@ async def every(api: Api, kind: ApiKind, namespace: str | None, query: Mapping[s
     more = ""
     while True:
         page = {**(query or {}), "limit": "500", **({"continue": more} if more else {})}
-        told = succeeded(await send(api, "GET", kind.path(namespace), page), f"listing {kind.plural}")
+        answer = await send(api, "GET", path_of(kind, namespace), page)
+        if answer.status == 404 and kind is MODEL_DEPLOYMENT:
+            raise Failed(_NO_CHART, answer.status)
+        told = succeeded(answer, f"listing {kind.plural}")
         found += told.get("items") or ()
         more = str((told.get("metadata") or {}).get("continue") or "")
         if not more:

@@ -48,7 +48,8 @@ def _shortened(text: str) -> str:
 def _called(told: Document) -> str:
     if not told:
         return "-"
-    return f'{told["revision"]} "{told["version"]}"' if told.get("version") else str(told["revision"])
+    number = str(told.get("revision", "?"))
+    return f'{number} "{told["version"]}"' if told.get("version") else number
 
 
 def age(since: datetime | None, now: datetime) -> str:

@@ -97,24 +97,25 @@ def picture(seen: Seen) -> Picture:
 
 def _revisions(seen: Seen) -> tuple[RevisionLine, ...]:
     told = [(role, seen.status[role]) for role in ROLES if seen.status.get(role)]
-    known = {str(each["name"]) for _, each in told}
+    known = {str(each.get("name", "")) for _, each in told}
     rest = [each for each in seen.of("Deployment") if each["metadata"]["name"] not in known]
     return (*(_told(seen, role, each) for role, each in told), *(_beside(seen, each) for each in rest))
 
 
 def _told(seen: Seen, role: str, told: Document) -> RevisionLine:
-    revision = str(told["name"]).removeprefix(f"{seen.name}-")
+    name = str(told.get("name", ""))
+    revision = name.removeprefix(f"{seen.name}-")
     record = next((each for each in seen.revisions() if hash_of(each) == revision), None)
     failed = marks(record).get(names.FAILED_REASON, "") if record and role == "candidate" else ""
     return RevisionLine(
         role=role,
-        revision=int(told["revision"]),
-        name=str(told["name"]),
+        revision=int(told.get("revision") or 0),
+        name=name,
         version=str(told.get("version", "")),
         digest=str(told.get("digest", "")),
         weight=told.get("weight"),
-        ready=int(told["ready"]),
-        replicas=int(told["replicas"]),
+        ready=int(told.get("ready") or 0),
+        replicas=int(told.get("replicas") or 0),
         pods=_pods(seen, revision),
         failure=failed,
     )
@@ -127,7 +128,9 @@ def _beside(seen: Seen, deployment: Document) -> RevisionLine:
     model = (record.get("data") or {}).get("model") or {}
     status = deployment.get("status") or {}
     number = int(record.get("revision", 0))
-    newest = number > max((int(seen.status[role]["revision"]) for role in ROLES if seen.status.get(role)), default=0)
+    newest = number > max(
+        (int(seen.status[role].get("revision") or 0) for role in ROLES if seen.status.get(role)), default=0
+    )
     return RevisionLine(
         role="coming" if newest and not seen.current else "leaving",
         revision=number,
@@ -170,9 +173,9 @@ def pod_state(pod: Pod) -> str:
 
 def _check(told: Document) -> CheckLine:
     return CheckLine(
-        check=str(told["check"]),
-        state=str(told["state"]),
-        samples=int(told.get("samples", 0)),
+        check=str(told.get("check", "")),
+        state=str(told.get("state", "")),
+        samples=int(told.get("samples") or 0),
         value=told.get("value"),
         stable_value=told.get("stableValue"),
         message=str(told.get("message", "")),

@@ -21,7 +21,8 @@ def waits(seen: Seen) -> str:
     if seen.rollout.get("held"):
         return f"A person has to decide. {_sentence(str(seen.rollout['held']))}"
     now = next((step for step in steps(seen) if step.state == "now"), None)
-    open_checks = [each["message"] for each in seen.rollout.get("evidence") or () if each["state"] == "Inconclusive"]
+    evidence = seen.rollout.get("evidence") or ()
+    open_checks = [str(each.get("message", "")) for each in evidence if each.get("state") == "Inconclusive"]
     if now and now.ends_at:
         return " ".join([f"Step {now.number} lasts until {now.ends_at}.", *map(_sentence, open_checks)])
     if now and "person" in now.what:

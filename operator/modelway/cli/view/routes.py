@@ -80,7 +80,7 @@ def unconfirmed(seen: Seen) -> str:
 
 def _of_kind(seen: Seen, kind: str) -> Iterator[RouteLine]:
     found = seen.of(kind)
-    yield from (_route(seen, each) for each in found)
+    yield from (_route(seen, kind, each) for each in found)
     if found or not _expected(seen, kind):
         return
     why = seen.unavailable.get(kind, "")
@@ -101,11 +101,11 @@ def _expected(seen: Seen, kind: str) -> bool:
     return kind == ROUTES[0].kind or bool(serving.get("grpc"))
 
 
-def _route(seen: Seen, route: Document) -> RouteLine:
+def _route(seen: Seen, kind: str, route: Document) -> RouteLine:
     spec = route.get("spec") or {}
     rules = spec.get("rules") or [{}]
     return RouteLine(
-        kind=str(route["kind"]),
+        kind=kind,  # the API server's lists do not repeat it
         name=str(route["metadata"]["name"]),
         hostnames=tuple(map(str, spec.get("hostnames") or ())),
         weights=tuple(_share(seen, each) for each in rules[-1].get("backendRefs") or ()),  # pinned headers come first

@@ -40,7 +40,8 @@ _WORDS: Final[tuple[tuple[str, Callable[[Any], str]], ...]] = (
 
 def what(step: Step) -> str:
     """A step in words."""
-    return next(words(value) for name, words in _WORDS if (value := getattr(step, name)) is not None)
+    told = (words(value) for name, words in _WORDS if (value := getattr(step, name)) is not None)
+    return next(told, "a step of a kind that this version does not know")
 
 
 def spec_of(document: Document) -> Spec | None:

@@ -68,7 +68,7 @@ def _evidence(seen: Seen) -> tuple[str, ...]:
     found = seen.rollout.get("evidence") or ()
     if not seen.condition("Stalled") and not seen.status.get("candidate"):
         return ()
-    return tuple(_ended(str(each["message"])) for each in found if each["state"] != "Passed")
+    return tuple(_ended(str(each.get("message", ""))) for each in found if each.get("state") != "Passed")
 
 
 def _warnings(seen: Seen) -> tuple[str, ...]:
