@@ -122,9 +122,14 @@ def desired(situation: Situation, target: Aim) -> Iterator[Wanted | Seed]:
 
 def routes(situation: Situation, target: Aim) -> Iterator[Wanted]:
     """The routes of the Gateway API. They come last: what they name is there then."""
-    serving, after = front_serving(situation, target), replace(situation, front=target.front)
+    serving, after = front_serving(situation, target), afterwards(situation, target)
     for kind, manifest in gateway.routes(after, serving, shares(situation, target), target.document):
         yield Wanted(kind, manifest["metadata"]["name"], manifest, "gateways know who answers which requests")
+
+
+def afterwards(situation: Situation, target: Aim) -> Situation:
+    """The situation with the front that it has after this decision."""
+    return situation if target.front == situation.front else replace(situation, front=target.front)
 
 
 def shares(situation: Situation, target: Aim) -> Routing | None:

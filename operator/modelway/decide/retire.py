@@ -12,7 +12,7 @@ from modelway.manifests.timestamps import precise
 from modelway.world import Child, Delete, Kind
 
 from . import capacity, gateway, handover
-from .desired import Aim, front_serving, routes, shares
+from .desired import Aim, afterwards, front_serving, routes, shares
 from .situation import Situation
 from .traffic import draining, served_before
 
@@ -108,7 +108,7 @@ def _young(situation: Situation, target: Aim, going: frozenset[str]) -> frozense
 def _leaving(situation: Situation, target: Aim, parting: frozenset[str]) -> frozenset[str]:
     """Candidates that are none any more, and whose share has not been confirmed to be gone by those whom users reach
     after this decision: until every stable pod has read so, they may get it."""
-    after = replace(situation, front=target.front)
+    after = afterwards(situation, target)
     if not parting or draining(after, target.document):
         return parting
     serving, shared = front_serving(situation, target), shares(situation, target)
