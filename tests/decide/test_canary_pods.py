@@ -63,6 +63,28 @@ def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None
     assert cluster.look().writes == ()
 
 
+def test_pods_that_come_when_none_was_left_are_met_as_the_first_ones_were() -> None:
+    """Else it would be the candidate's failure that its Service leads nowhere until service proxies know the new pod."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    candidate = cluster.candidate
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == candidate]:
+        del cluster.pods[pod.name]
+    cluster.wait(1)
+    cluster.look()
+    gone = cluster.document
+    assert gone["pods"] == []
+    while cluster.document["pods"] == []:
+        step(cluster)
+    back = cluster.document
+    assert back["pods"] and back["candidate"]["revision"] == candidate
+    assert back["epoch"] != gone["epoch"]
+    step(cluster)
+    assert cluster.document["epoch"] == back["epoch"]
+
+
 def silent(cluster: Cluster, revision: str, seconds: float) -> None:
     """The revision's pods did not answer for so long; stable's did, a moment ago."""
     said = cluster.measured.reports.items()

@@ -46,12 +46,19 @@ def disturbed(situation: Situation) -> bool:
 
 
 def epoch(situation: Situation, steps: str) -> str:
-    """The epoch's name: ``<steps>.<the step that said who gets what>.<how often pods were taken away since>``."""
+    """The epoch's name: ``<steps>.<the step that said who gets what>.<how often pods were taken away or came anew>``."""
     now = f"{steps}.{situation.position.epoch}"
     name, _, times = str(situation.document.get("epoch", "")).rpartition(".")
     if name != now or not times.isdigit():
         return f"{now}.0"
-    return f"{now}.{int(times) + disturbed(situation)}"
+    return f"{now}.{int(times) + (disturbed(situation) or _anew(situation))}"
+
+
+def _anew(situation: Situation) -> bool:
+    """Whether pods are ready after none was left. What was tried in between found nobody, and stable pods have to meet
+    them as they met the first ones: a node's service proxy may know them later than we do."""
+    none_left = situation.document.get("pods") == []
+    return none_left and any(pod.ready for pod in _pods(situation))
 
 
 def _unheard(situation: Situation) -> bool:

@@ -131,7 +131,9 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
         moments.append(settled)
     if found in TIMED:
         moments += [moment for moment in (deadline_at(situation),) if moment]
-        moments += [moment for moment in (crashes.calm_at(situation), alone_at(situation)) if moment and moment > situation.now]
+        moments += [
+            moment for moment in (crashes.calm_at(situation), alone_at(situation)) if moment and moment > situation.now
+        ]
         # A step whose time is over waits for what is measured, which wakes by itself: no reason to look without pause.
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):

@@ -1,10 +1,10 @@
 """Whether the candidate has been reached yet. Pure: time is passed in, in seconds by one clock.
 
 A pod is ready before every node's kube-proxy knows its address: until then its Service refuses connections, which is
-nobody's failure. It takes a moment mostly, and seconds on a busy node.
+nobody's failure. It takes a moment mostly, and many seconds on a busy node.
 """
 
-FIRST_CONTACT_SECONDS = 10.0  # after that a Service that takes no connection is the candidate's failure
+FIRST_CONTACT_SECONDS = 30.0  # after that a Service that takes no connection is the candidate's failure
 
 
 class Contact:
