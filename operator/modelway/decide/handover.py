@@ -14,7 +14,7 @@ from modelway.api.traffic import Gateway
 from modelway.manifests import names
 from modelway.manifests.grpc_route import grpc_route
 from modelway.manifests.http_route import http_route
-from modelway.manifests.route import Backends, parent
+from modelway.manifests.route import Backends
 from modelway.manifests.timestamps import parsed
 from modelway.world import Child, Kind, Manifest, Resource
 
@@ -134,9 +134,7 @@ def others(situation: Situation) -> frozenset[str]:
     )
 
 
-def changes_parents(situation: Situation) -> bool:
-    """Whether a gateway is taken from the parents of a route with this decision."""
-    asked = situation.spec.traffic.gateway
-    wanted = [parent(ref) for ref in asked.parent_refs] if asked else None
-    lives = (live_route(situation, kind) for kind in ROUTES)
-    return wanted is not None and any(ref not in wanted for live in lives if live for ref in live_refs(live))
+def parents_leave(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
+    """Whether a gateway is no parent of the route any more when this is written."""
+    live, kept = live_route(situation, kind), manifest["spec"]["parentRefs"]
+    return live is not None and any(ref not in kept for ref in live_refs(live))

@@ -70,7 +70,8 @@ def retirement(situation: Situation, target: Aim) -> Retirement:
 def noted(situation: Situation, target: Aim, going: Retirement) -> Aim:
     """The aim, with a note of when every gateway had accepted its route without the candidate that goes: its proxies
     know a moment later, and its controller may be late."""
-    if going.leaving and handover.changes_parents(situation):  # nobody hears of those who leave: they get a moment
+    wanted = routes(situation, target) if going.leaving else ()
+    if any(handover.parents_leave(situation, each.kind, each.manifest) for each in wanted):  # of whom nobody hears then
         return replace(target, document={**target.document, "at": precise(situation.now)})
     left = going.leaving | (handover.others(situation) if handover.handing_over(situation) else frozenset())
     if not left or "accepted" in target.document or not handover.out_of_routes(situation, left):
