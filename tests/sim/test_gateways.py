@@ -140,6 +140,29 @@ def test_a_gateway_that_left_the_parents_has_a_moment_to_forget_the_candidate() 
     assert len(world.api.all("Deployment")) == 2
 
 
+def test_it_has_that_moment_also_when_the_candidate_has_lost_its_share_long_before() -> None:
+    """The five seconds were counted from when the shares had changed."""
+    world = shared(GATEWAY, lag=30.0)
+    world.act("abort")
+    world.settle(within=10)
+    edit(world, traffic={"gateway": {"parentRefs": [INNER]}})
+    world.settle(within=1)
+    assert len(world.api.all("Deployment")) == 2
+    world.settle(within=10)
+    assert len(world.api.all("Deployment")) == 1
+
+
+def test_a_promotion_takes_the_route_with_it_that_is_not_asked_for_any_more() -> None:
+    """The status of the decision that deleted the route told that it would stay."""
+    world = shared(GATEWAY, lag=3.0)
+    world.advance(world.seconds + 200)  # what served before has served for long
+    edit(world, traffic={})
+    world.act("promote-full")
+    world.settle(within=4)
+    assert routed(world) is None
+    assert world.condition("RouteAccepted") == ("", "")
+
+
 def test_a_host_name_that_somebody_adds_to_a_route_without_one_is_taken_out() -> None:
     """It stayed, and the gateway answered nobody else any more."""
     world = shared(GATEWAY)

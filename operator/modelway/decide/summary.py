@@ -11,7 +11,7 @@ from modelway.api.status import Phase
 from . import crashes, diagnosis, gateway, rollback
 from .advance import told
 from .conditions import Condition, State, state
-from .desired import Aim, front_serving
+from .desired import Aim, afterwards, front_serving
 from .diagnosis import Trouble
 from .gates import NOT_PASSED, gate
 from .naming import named
@@ -85,7 +85,7 @@ def summarize(situation: Situation, found: Stage, target: Aim, trouble: Trouble 
     facts = _facts(situation, found, target, trouble)
     phase, state_of_progress, reason = _progress(situation, facts, target)
     message = _joined(_message(situation, facts, target), rollback.told(situation.asked, situation.target))
-    routed = gateway.condition(situation, front_serving(situation, target))
+    routed = gateway.condition(afterwards(situation, target), front_serving(situation, target))
     if routed and routed.status != "True":
         message = _joined(message, routed.message)
     stalled = facts.refused or (Trouble(facts.failure.reason, message) if facts.failure else None)
