@@ -9,6 +9,7 @@ GOOD = tuple(f"http://models/{name}.onnx" for name in ("1", "2", "3"))
 BAD = ("erroring", "slow", "wrong", "wide", "inaccurate", "broken", "crashing", "homeless")
 CPU = {"resources": {"requests": {"cpu": "100m"}}}  # what an autoscaler on CPU needs
 DURATIONS = ("1s", "10s", "1m")
+FULL = 100
 
 
 def uri(chance: Random) -> str:
@@ -25,20 +26,22 @@ def scaling(chance: Random) -> dict[str, Any]:
 
 
 def steps(chance: Random) -> list[dict[str, Any]]:
-    """A canary's steps."""
+    """A canary's steps, without those that the schema refuses: a ratio to stable where only one of both answers."""
     found: list[dict[str, Any]] = []
+    weight = 0
     for _ in range(chance.choice((1, 2, 2, 3, 4))):
         kind = chance.choice(("shadow", "weight", "weight", "pause", "pause", "analysis", "scale"))
         duration = chance.choice(DURATIONS)
         if kind == "shadow":
             found.append({"shadow": {"percent": chance.choice((10, 100)), "duration": duration}})
         elif kind == "weight":
-            found.append({"setWeight": chance.choice((0, 1, 10, 25, 50, 75, 100))})
+            weight = chance.choice((0, 1, 10, 25, 50, 75, 100))
+            found.append({"setWeight": weight})
         elif kind == "pause":
             found.append({"pause": {"duration": duration} if chance.random() < 0.8 else {}})
         elif kind == "analysis":
             check = {"metric": "latencyP95", "maxRatioToStable": 1.5}
-            found.append({"analysis": {"duration": duration, "checks": [check]}})
+            found += [{"analysis": {"duration": duration, "checks": [check]}}] * (0 < weight < FULL)
         elif chance.random() < 0.3:
             found.append({"setCanaryScale": chance.choice(({"replicas": 2}, {"weight": 50}))})
     return found or [{"setWeight": 50}, {"pause": {"duration": "10s"}}]

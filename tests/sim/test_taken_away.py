@@ -30,8 +30,8 @@ def test_a_pod_taken_away_in_the_moment_of_a_step_is_told_once() -> None:
 @pytest.mark.parametrize("strategy", ["BlueGreen", "Canary"])
 def test_a_candidate_whose_deployment_was_deleted_stays_in_its_step(strategy: str) -> None:
     """It was told to start, and in the same moment to be in its step; or went to the next one without a pod."""
-    steps = [{"analysis": {"duration": "1s", "checks": [{"metric": "latencyP95", "max": 9}]}}, {"pause": {}}]
-    world = canary(*steps) if strategy == "Canary" else serving(strategy=strategy)
+    look = {"analysis": {"duration": "1s", "checks": [{"metric": "latencyP95", "max": 9}]}}
+    world = canary({"setWeight": 50}, look, {"pause": {}}) if strategy == "Canary" else serving(strategy=strategy)
     world.model(TWO)
     while "step" not in world.resource().get("status", {}).get("rollout", {}):
         assert world.step() or world.wait(world.seconds + 60)
