@@ -47,7 +47,7 @@ TIMES = {
     "clusterIP",
 }
 
-COUNTS = re.compile(r"\(\d+ of \d+\)")  # of samples: how many pods had been asked when it was judged
+COUNTS = re.compile(r"\(\d+ of \d+\)|: \d+ errors\b")  # of samples: how many pods had been asked when it was judged
 
 
 def final(world: World) -> dict[str, Any]:
