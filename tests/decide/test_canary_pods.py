@@ -64,7 +64,7 @@ def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None
 
 
 def test_pods_that_come_when_none_was_left_are_met_as_the_first_ones_were() -> None:
-    """Else it would be the candidate's failure that its Service leads nowhere until service proxies know the new pod."""
+    """Else the candidate would be blamed for what its Service can't do until service proxies know the new pod."""
     cluster = settled(canary(ONE))
     cluster.change(canary(TWO))
     while shares(cluster)[0] != 25:

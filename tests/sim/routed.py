@@ -14,29 +14,28 @@ from modelway.reconcile import Decide
 from modelway.world import Apply, Delete, Kind
 from tests.sim.api import Written
 from tests.sim.deeds import front, ready_pods
-from tests.sim.gateways import KINDS, SPREADS, Gateway, Name, backends
+from tests.sim.gateways import KINDS, SPREADS, Backends, Gateway, Name, backends
 from tests.sim.view import View
 from tests.sim.world import NAMESPACE, Violated, World
 
 
 def no_more_than_the_step_asks(view: View, decide: Decide) -> Iterator[str]:
-    """1. No route gives a candidate more than its step asks for, or anything to anybody else."""
+    """1. After a decision no route gives a candidate more than its step asks for, or anything to anybody else."""
     document = view.document_after
     told = document.get("gateway", 0) if "stable" in document else 0
     steps = view.spec.rollout.effective_steps
     if told and document.get("plan") == fingerprint(steps) and told > (most := _weight(steps, int(document["step"]))):
         yield f"the document tells of {told}%, but step {document['step']} asks for {most}%"
     candidate = names.revision(view.name, view.target)
-    for write in _routes(view):
-        asked = backends(write.manifest)
+    for kind, asked in _after(view):
         if strangers := asked.names - {view.name, candidate}:
-            yield f"{write.manifest['kind']} names {sorted(strangers)}"
+            yield f"{kind} names {sorted(strangers)}"
         if asked.weights.get(candidate, 0) > told:
-            yield f"{write.manifest['kind']} gives {candidate} {asked.weights[candidate]}%, but {told}% are its share"
+            yield f"{kind} gives {candidate} {asked.weights[candidate]}%, but {told}% are its share"
         if asked.pinned and "stable" not in document:
-            yield f"{write.manifest['kind']} sends pinned requests to {sorted(asked.pinned)}, which has no share"
+            yield f"{kind} sends pinned requests to {sorted(asked.pinned)}, which has no share"
         if candidate in asked.names and not view.ready(view.target):
-            yield f"{write.manifest['kind']} names {candidate}, which has no ready pod"
+            yield f"{kind} names {candidate}, which has no ready pod"
 
 
 def routes_last(view: View, decide: Decide) -> Iterator[str]:
@@ -55,6 +54,17 @@ def routes_last(view: View, decide: Decide) -> Iterator[str]:
     for write in _routes(view):
         if named := backends(write.manifest).names & gone:
             yield f"{write.manifest['kind']} names {sorted(named)}, which goes in the same plan"
+
+
+def _after(view: View) -> Iterator[tuple[Kind, Backends]]:
+    """The routes as they are when the plan is carried out."""
+    gone = {write.uid for write in view.plan.writes if isinstance(write, Delete)}
+    for kind in ROUTES:
+        live = view.children.get((kind, view.name))
+        if written := next(view.applies(kind), None):
+            yield kind, backends(written.manifest)
+        elif live and live.uid not in gone and not live.deleting and kind not in view.seen.unavailable:
+            yield kind, backends(live.body)
 
 
 def _annotations(write: Apply) -> Any:

@@ -46,7 +46,7 @@ def disturbed(situation: Situation) -> bool:
 
 
 def epoch(situation: Situation, steps: str) -> str:
-    """The epoch's name: ``<steps>.<the step that said who gets what>.<how often pods were taken away or came anew>``."""
+    """The epoch's name: ``<steps>.<the step that said who gets what>.<how often pods went or came anew since>``."""
     now = f"{steps}.{situation.position.epoch}"
     name, _, times = str(situation.document.get("epoch", "")).rpartition(".")
     if name != now or not times.isdigit():
