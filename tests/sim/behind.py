@@ -54,7 +54,9 @@ class Behind(Story):
         return found
 
     def _something(self) -> None:
-        if self.chance.random() < 0.35:
+        if self._shared() and self.chance.random() < 0.3:
+            self.edit_traffic()
+        elif self.chance.random() < 0.35:
             names = list(DEEDS)
             self.chance.choices(names, [DEEDS[name] for name in names])[0](self)
         else:

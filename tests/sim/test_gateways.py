@@ -152,6 +152,18 @@ def test_it_has_that_moment_also_when_the_candidate_has_lost_its_share_long_befo
     assert len(world.api.all("Deployment")) == 1
 
 
+def test_a_gateway_that_has_just_left_the_parents_keeps_the_pods_from_forwarding() -> None:
+    """Who replaced a gateway and then removed the other one, too, got both shares until the first one noticed."""
+    world = shared(GATEWAY, lag=1.0)
+    edit(world, traffic={"gateway": {"parentRefs": [INNER]}})
+    world.settle(within=0)
+    edit(world, traffic={})
+    world.settle(within=0)
+    assert document(world)["weight"] == 0
+    world.settle(within=60)
+    assert document(world)["weight"] == 50
+
+
 def test_a_promotion_takes_the_route_with_it_that_is_not_asked_for_any_more() -> None:
     """The status of the decision that deleted the route told that it would stay."""
     world = shared(GATEWAY, lag=3.0)

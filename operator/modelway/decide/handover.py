@@ -119,9 +119,12 @@ def withdrawn(situation: Situation, kind: Kind) -> Manifest | None:
 def stays(situation: Situation, kind: Kind, former: Manifest) -> bool:
     """A route that is not asked for any more stays, leading to stable alone, until its gateways say that they go by it:
     of one that is deleted nobody says when its gateways have forgotten it. Unless there is nobody else to send to."""
-    if not is_gone_by(situation, kind) or not others(situation):
+    if not others(situation):
         return False
-    return goes_otherwise(situation, kind, former) or not has_spread(situation, situation.document)
+    if recent(situation, situation.document.get("at")):
+        return True  # there may be one that has just left the parents
+    followed = not goes_otherwise(situation, kind, former) and has_spread(situation, situation.document)
+    return is_gone_by(situation, kind) and not followed
 
 
 def others(situation: Situation) -> frozenset[str]:

@@ -70,7 +70,7 @@ def retirement(situation: Situation, target: Aim) -> Retirement:
 def noted(situation: Situation, target: Aim, going: Retirement) -> Aim:
     """The aim, with a note of when every gateway had accepted its route without the candidate that goes: its proxies
     know a moment later, and its controller may be late."""
-    wanted = routes(situation, target) if going.leaving else ()
+    wanted = routes(situation, target) if going.leaving or "stable" in target.document else ()
     if any(handover.parents_leave(situation, each.kind, each.manifest) for each in wanted):  # of whom nobody hears then
         return replace(target, document={**target.document, "at": precise(situation.now)})
     left = going.leaving | (handover.others(situation) if handover.handing_over(situation) else frozenset())
