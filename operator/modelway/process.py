@@ -62,7 +62,9 @@ class Process:
         self._sources = Sources(api, utc_now)
         self._measurements = Measurements(self._sources, self._queue.add)
         actor = Actor(api, self._store)
-        reconciler = Reconciler(self._store, actor, self._recorder, self._measurements, settings.runtime_image, utc_now)
+        self._reconciler = reconciler = Reconciler(
+            self._store, actor, self._recorder, self._measurements, settings.runtime_image, utc_now
+        )
         neighbours = Neighbours(api, settings.lease_namespace, settings.lease_name, settings.namespaces, time.monotonic)
         deferring = Deferring(reconciler, neighbours)
         self._workers = Workers(self._queue, deferring, settings.workers, settings.resync_seconds, random.random)
@@ -163,6 +165,7 @@ class Process:
 
     async def _lead(self) -> None:
         """What only one replica does."""
+        self._reconciler.begin()
         try:
             await self._workers.run()
         finally:

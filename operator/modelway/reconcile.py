@@ -60,10 +60,15 @@ class Reconciler:
         self._runtime_image = runtime_image
         self._now = now
         self._decide = decide
+        self._leads_since: datetime | None = None
+
+    def begin(self) -> None:
+        """From now on this process looks after everything, whoever did before."""
+        self._leads_since = self._now()
 
     async def reconcile(self, key: Key) -> Look:
         """One look at one ModelDeployment."""
-        world = observe(self._store, key, self._runtime_image, self._measurer.of(key))
+        world = self._world(key)
         if world is None:
             self._measurer.want(key, None)
             return Look(gone=True)
@@ -78,6 +83,10 @@ class Reconciler:
             await self._tell(key, outcome.refusals)
         return _look_after(outcome)
 
+    def _world(self, key: Key, refusals: Sequence[Refusal] = ()) -> World | None:
+        measured = self._measurer.of(key)
+        return observe(self._store, key, self._runtime_image, measured, refusals, self._leads_since)
+
     def leave(self, key: Key) -> None:
         """Somebody else looks after it: nothing is measured for it any more."""
         self._measurer.want(key, None)
@@ -91,7 +100,7 @@ class Reconciler:
 
     async def _tell(self, key: Key, refusals: Sequence[Refusal]) -> None:
         """Decides once more, knowing of the refusal, and carries out only what the user can read of it."""
-        world = observe(self._store, key, self._runtime_image, self._measurer.of(key), refusals)
+        world = self._world(key, refusals)
         if world is None:
             return
         plan = self._decide(world, self._now())

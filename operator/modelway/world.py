@@ -166,6 +166,7 @@ class World:
     refusals: tuple[Refusal, ...] = ()  # writes of the last plan that the API server refused for good
     measured: Measured = Measured()  # what was learnt outside the API server
     unavailable: Mapping[str, str] = field(default_factory=dict)  # kinds that can't be had: NotServed or Forbidden
+    attended_since: datetime | None = None  # since when this leader looks after it; None: for ever
 
     def child(self, kind: Kind, name: str) -> Child | None:
         """The child of that kind and name, also one that is being deleted."""

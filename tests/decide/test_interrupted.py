@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from modelway.decide.plan import decide
 from modelway.world import Measured
 from tests.decide.cluster import Cluster, settled
 from tests.decide.test_canary import ONE, TWO, canary, shares, step
@@ -125,3 +126,15 @@ def test_a_pod_that_never_reported_is_named_with_what_to_do() -> None:
     message = cluster.condition("Stalled")["message"]
     assert f"Pod {mute.name} never reported the share" in message
     assert "port 8080" in message
+
+
+@pytest.mark.parametrize(("seconds", "given_up"), [(0, False), (59, False), (60, True)])
+def test_the_time_while_no_operator_was_there_fails_nobody(seconds: float, given_up: bool) -> None:
+    """The first look after an hour gave a good candidate up, for nobody had measured it in time."""
+    cluster = at_a_quarter()
+    cluster.wait(3600)
+    cluster.measured = Measured()
+    world = replace(cluster.world, attended_since=cluster.now - timedelta(seconds=seconds))
+    plan = decide(world, cluster.now)
+    assert bool(plan.outcome) == given_up, plan.why
+    assert given_up or plan.recheck_after == 60 - seconds

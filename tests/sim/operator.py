@@ -67,6 +67,7 @@ class Operator:
 
     def lead(self) -> Operator:
         """From now on it works."""
+        self.reconciler.begin()
         self.world.pods.restart(lambda key: self.queue.add(key, Priority.CHANGE))
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from modelway.cluster.kinds import POD
 from modelway.cluster.records import Key, unpack_child, unpack_pod, unpack_resource
@@ -11,7 +12,12 @@ from modelway.world import Measured, Refusal, World
 
 
 def observe(
-    store: Store, key: Key, runtime_image: str, measured: Measured, refusals: Sequence[Refusal] = ()
+    store: Store,
+    key: Key,
+    runtime_image: str,
+    measured: Measured,
+    refusals: Sequence[Refusal] = (),
+    attended_since: datetime | None = None,
 ) -> World | None:
     """The world of a ModelDeployment, or None if there is none of that name. Children and pods are sorted by name,
     so that equal worlds are equal whatever the order in which the watches told of them."""
@@ -27,4 +33,5 @@ def observe(
         refusals=tuple(refusals),
         measured=measured,
         unavailable=dict(store.unavailable),
+        attended_since=attended_since,
     )

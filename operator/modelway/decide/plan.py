@@ -24,7 +24,7 @@ from .gates import alone_at, gate
 from .handover import SPREAD, handing_over, spread_at
 from .measuring import measure
 from .retire import Retirement, forgotten, left_over, noted, retired, retirement, settled_at
-from .rollout import TIMED, Stage, deadline_at, stage
+from .rollout import TIMED, Stage, given_up_at, stage
 from .situation import Situation, gather
 from .status import invalid, lost, status
 from .traffic import PATIENCE, touches
@@ -130,7 +130,7 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
     if settled and settled > situation.now and _outgoing_after(situation, target, going):
         moments.append(settled)
     if found in TIMED:
-        moments += [moment for moment in (deadline_at(situation),) if moment]
+        moments += [moment for moment in (given_up_at(situation),) if moment]
         moments += [
             moment for moment in (crashes.calm_at(situation), alone_at(situation)) if moment and moment > situation.now
         ]

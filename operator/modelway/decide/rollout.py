@@ -14,6 +14,9 @@ from .gates import gate
 from .judgement import judge
 from .situation import Situation
 
+# Enough to ask the pods and Prometheus, and to send the golden requests.
+ATTENTION: Final = timedelta(seconds=60)
+
 
 class Stage(StrEnum):
     """Where the revision that the spec asks for stands."""
@@ -36,6 +39,12 @@ def deadline_at(situation: Situation) -> datetime | None:
     if position.began is None:
         return situation.started_at + patience
     return None if position.waits_for_a_person else (position.ends_at or position.began) + patience
+
+
+def given_up_at(situation: Situation) -> datetime | None:
+    """The same, but that a leader looks on for a while before it blames a candidate for the time nobody looked."""
+    due, since = deadline_at(situation), situation.world.attended_since
+    return due if due is None or since is None else max(due, since + ATTENTION)
 
 
 def _settled(situation: Situation) -> bool:
@@ -93,7 +102,7 @@ def _proven(situation: Situation) -> bool:
 
 
 def _deadline_passed(situation: Situation) -> bool:
-    due = deadline_at(situation)
+    due = given_up_at(situation)
     return due is not None and situation.now >= due
 
 
