@@ -147,7 +147,8 @@ class Idempotent:
         seen, plan, now = world.latest
         if not plan.writes and plan.status is None:
             return ""
-        again = observe(operator.store, (seen.resource.namespace, seen.resource.name), IMAGE, seen.measured)
+        key = (seen.resource.namespace, seen.resource.name)
+        again = observe(operator.store, key, IMAGE, seen.measured, (), seen.attended_since)
         if again is None or not _same_user(seen.resource, again.resource):
             return ""  # the answer to a write told us of something new, too
         if len({(child.kind, child.name) for child in again.children}) < len(again.children) or _anew(seen, again):
