@@ -213,10 +213,13 @@ def test_a_failed_one_is_retried_when_a_person_says_so() -> None:
     cluster.change(canary(TWO))
     while shares(cluster)[0] != 25:
         step(cluster)
-    hash = cluster.candidate
+    hash, epoch = cluster.candidate, cluster.document["epoch"]
     cluster.act("abort")
     cluster.settle()
     cluster.act("retry", hash)
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    assert cluster.document["epoch"] != epoch, "old counts would count again"
     cluster.settle(200)
     assert cluster.serving == hash
     assert not cluster.condition("Stalled")

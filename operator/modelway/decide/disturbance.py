@@ -46,12 +46,15 @@ def disturbed(situation: Situation) -> bool:
 
 
 def epoch(situation: Situation, steps: str) -> str:
-    """The epoch's name: ``<steps>.<the step that said who gets what>.<how often pods went or came anew since>``."""
+    """The epoch's name: ``<steps>.<the step that said who gets what>.<a number>``, which rises whenever pods went or
+    came anew. It begins with the document's generation, so that one that is tried again never meets its old counts in a
+    pod that missed what was between."""
     now = f"{steps}.{situation.position.epoch}"
-    name, _, times = str(situation.document.get("epoch", "")).rpartition(".")
-    if name != now or not times.isdigit():
-        return f"{now}.0"
-    return f"{now}.{int(times) + (disturbed(situation) or _anew(situation))}"
+    name, _, number = str(situation.document.get("epoch", "")).rpartition(".")
+    if name != now or not number.isdigit():
+        generation = situation.document.get("generation")
+        return f"{now}.{generation if isinstance(generation, int) else 0}"
+    return f"{now}.{int(number) + (disturbed(situation) or _anew(situation))}"
 
 
 def _anew(situation: Situation) -> bool:
