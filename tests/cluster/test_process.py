@@ -77,7 +77,7 @@ async def operator(api: HttpApi, folder: Path, identity: str) -> AsyncIterator[O
         print(log.read_text())
 
 
-async def until(what: Callable[[], Any], within: float = 20.0) -> None:
+async def until(what: Callable[[], Any], within: float = 45.0) -> None:
     """Waits for a condition, which may be a coroutine function."""
     async with asyncio.timeout(within):
         while True:
