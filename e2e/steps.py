@@ -64,6 +64,13 @@ class Namespace:
         conditions = self.status(name).get("conditions", [])
         return next((c for c in conditions if c["type"] == kind), {})
 
+    def stalled(self, name: str = "digits") -> bool:
+        """Whether what the spec asks for now has been given up."""
+        document = self.get("md", name)  # at one moment: the condition may be the former spec's
+        status = document.get("status", {})
+        given_up = any(c["type"] == "Stalled" and c["status"] == "True" for c in status.get("conditions", []))
+        return given_up and status.get("observedGeneration") == document["metadata"]["generation"]
+
     def wait_ready(self, name: str = "digits", timeout: int = 120) -> None:
         self.kubectl("wait", "--for=condition=Ready", f"md/{name}", f"--timeout={timeout}s")
 

@@ -74,9 +74,7 @@ def refused(namespace: Namespace, bad: Bad, number: int, say: Callable[[str], No
         version=f"bad-{number}", rollout={"progressDeadline": "20s"}, model=bad.model, serving=bad.serving
     )
     namespace.apply(spec)
-    wait_until(lambda: namespace.condition("Stalled").get("status") == "True"
-               and namespace.get("md", "digits")["metadata"]["generation"] == namespace.status()["observedGeneration"],
-               90, lambda: f"{bad.name}: {namespace.status()}")  # fmt: skip
+    wait_until(lambda: namespace.stalled(), 90, lambda: f"{bad.name}: {namespace.status()}")
     stalled, ready = namespace.condition("Stalled"), namespace.condition("Ready")
     say(f"{bad.name}: {stalled['reason']}: {stalled['message']}")
     assert stalled["reason"] == bad.reason, stalled

@@ -32,9 +32,7 @@ def version(name: str) -> dict[str, Any]:
 
 
 def refused(namespace: Namespace) -> dict[str, Any]:
-    wait_until(lambda: namespace.condition("Stalled").get("status") == "True"
-               and namespace.status()["observedGeneration"] == namespace.get("md", "digits")["metadata"]["generation"],
-               60, lambda: f"it is given up: {namespace.status()}")  # fmt: skip
+    wait_until(lambda: namespace.stalled(), 60, lambda: f"it is given up: {namespace.status()}")
     return namespace.condition("Stalled")
 
 

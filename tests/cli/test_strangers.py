@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,11 @@ def test_a_step_that_this_version_does_not_know_is_said() -> None:
 
 
 def started(kubeconfig: Path, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-    """The real program."""
+    """The real program. A job in the background, as this may be one, ignores Ctrl-C, and so would its children."""
     command = [sys.executable, "-m", "modelway.cli", *arguments, "--kubeconfig", str(kubeconfig)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env={**os.environ, **environment})
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env={**os.environ, **environment}, preexec_fn=listening)
 
 
 def test_a_pipe_that_closes_early_is_no_error_that_anybody_reads(api: HttpApi, kubeconfig: Path) -> None:
