@@ -39,7 +39,8 @@ def advance(situation: Situation, found: Stage) -> Advance:
         return Advance(replace(position, began=situation.now), verdict, True)
     if verdict.failed:  # and spec.rollout.onFailure says that a person shall decide
         return Advance(replace(position, held=verdict.failed.sentence), verdict, True)
-    if situation.now > position.began and _over(situation, verdict):
+    shared = parsed(situation.document.get("at"))  # shares of this very moment were read by nobody
+    if situation.now > position.began and situation.now != shared and _over(situation, verdict):
         return Advance(position.next(situation.now), verdict, True, _confirmed_after(situation))
     return Advance(position, verdict, bool(situation.obeyed.action))
 
