@@ -95,12 +95,16 @@ class Process:
     async def _finish(self, working: asyncio.Task[None]) -> None:
         """Lets the writes under way end, gives the lease up, sends the last Events."""
         self._workers.stop()
+        leading = self._election.leading
         if not self._election.leading and self._settings.leader_election:
             working.cancel()
-        await asyncio.wait((working,), timeout=FINISH_SECONDS)
+        _, cut_off = await asyncio.wait((working,), timeout=FINISH_SECONDS)
         working.cancel()
         await asyncio.wait((working,))
-        await self._election.release()
+        if cut_off and leading:
+            log.warning("a write was cut off and may still be carried out: the next replica begins when the lease ends")
+        else:
+            await self._election.release()
         try:
             async with asyncio.timeout(1.0):
                 await self._recorder.flush()
@@ -165,11 +169,21 @@ class Process:
 
     async def _lead(self) -> None:
         """What only one replica does."""
+        await self._catch_up()
         self._reconciler.begin()
         try:
             await self._workers.run()
         finally:
             self._measurements.stop()
+
+    async def _catch_up(self) -> None:
+        """Until nothing that is decided by is older than the leadership."""
+        while True:
+            try:
+                return await self._census.catch_up()
+            except (CannotList, Unreachable, OutcomeUnknown) as error:
+                log.warning("not working yet, for what there is can't be listed: %s", error)
+                await asyncio.sleep(1.0)
 
     async def _sweep(self) -> None:
         """After a watch had to list anew: finds out what vanished meanwhile."""

@@ -23,7 +23,7 @@ from modelway.decide.plan import decide
 from modelway.measurements import Measurer
 from modelway.world import Measured, Plan, Refusal, World
 
-UNKNOWN_SECONDS: Final = 5.0  # a write whose outcome is unknown shows on the watch by then, if it was carried out
+UNKNOWN_SECONDS: Final = 1.0  # until it is asked what came of a write that was not answered; it had 5 s already
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> Look:
         """One look at one ModelDeployment."""
+        if unknown := await self._actor.settle(key):
+            return Look(failed=True, reason=unknown)
         world = self._world(key)
         if world is None:
             self._measurer.want(key, None)

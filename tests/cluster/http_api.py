@@ -117,7 +117,7 @@ class HttpApi:
     async def _list(self, request: web.Request, kind: ApiKind) -> web.Response:
         if request.query.get("labelSelector") == INSTALLATIONS:
             return web.json_response({"metadata": {}, "items": self.installations})
-        response = await self.api.send("GET", kind.path(None))
+        response = await self.api.send("GET", kind.path(None), request.query)
         items = response.json()["items"]
         begin, limit = int(request.query.get("continue") or 0), int(request.query.get("limit", "1000000"))
         more = str(begin + limit) if begin + limit < len(items) else ""

@@ -196,7 +196,7 @@ class FakeApi:
             return failure(404, "the server could not find the requested resource")
         if method == "GET":
             self.reads += 1
-            return self._list(kind)
+            return self._list(kind, (query or {}).get("fieldSelector", "").removeprefix("metadata.name="))
         query, body = query or {}, body or b"{}"
         if content_type == MERGE:
             response = self._merge((kind, namespace, name), query, orjson.loads(body))
@@ -292,6 +292,7 @@ class FakeApi:
         self._changed(name, stored, stored.obj, after)
         return answer(200, stored.shown())
 
-    def _list(self, kind: str) -> Response:
-        items = [s.obj for (k, _, _), s in self.objects.items() if k == kind and selected(BY_KIND[kind], s.obj)]
+    def _list(self, kind: str, named: str = "") -> Response:
+        stored = [s for (k, _, name), s in self.objects.items() if k == kind and named in ("", name)]
+        items = [each.obj for each in stored if named or selected(BY_KIND[kind], each.obj)]
         return answer(200, {"metadata": {"resourceVersion": str(next(self.version))}, "items": items})

@@ -140,9 +140,12 @@ def steps_take_their_time(view: View, decide: Decide) -> Objections:
     steps = view.spec.rollout.effective_steps
     if not left or not same or view.obeyed or not 0 < before[1] <= len(steps) or before[0] != _plan(view):
         return
+    step, began = steps[before[1] - 1], parsed(view.rollout.get("stepStartedAt"))
+    decided = parsed(view.marked(view.target, names.PROMOTED_AT))
+    if promoted and decided and began and decided >= began:
+        return  # a former decision, which was cut off when it had said so in the history
     if not view.marked(view.front, names.PROMOTED_AT) and not view.ready(view.front):
         return  # whoever answered before anything was promoted answers no more: what comes up is the first one now
-    step, began = steps[before[1] - 1], parsed(view.rollout.get("stepStartedAt"))
     if step.duration_seconds and began and view.now < began + timedelta(seconds=step.duration_seconds):
         yield f"step {before[1]} began at {began} and is left at {view.now}, before its {step.duration_seconds} s"
     if step.pause is not None and step.duration_seconds is None:

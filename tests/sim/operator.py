@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from modelway.cluster.act import Actor
 from modelway.cluster.events import Recorder
-from modelway.cluster.kinds import NOT_SERVED
+from modelway.cluster.kinds import DECISIVE, NOT_SERVED, ROUTES
 from modelway.cluster.records import Key
 from modelway.cluster.store import Change, Store
 from modelway.queue import Priority, Queue
@@ -66,7 +66,10 @@ class Operator:
             self.deliver(next(kind for kind, stream in self.streams.items() if stream))
 
     def lead(self) -> Operator:
-        """From now on it works."""
+        """From now on it works. Of what is decided by it knows all that was written before: see ``Census.catch_up``."""
+        for kind in (*DECISIVE, *ROUTES):
+            while self.streams[kind.kind]:
+                self.deliver(kind.kind)
         self.reconciler.begin()
         self.world.pods.restart(lambda key: self.queue.add(key, Priority.CHANGE))
         return self

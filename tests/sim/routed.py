@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelway.api.steps import Step
+from modelway.cluster.records import record_of, unpack_child
 from modelway.decide.handover import ROUTES
 from modelway.decide.steps import fingerprint
 from modelway.manifests import names
@@ -170,6 +171,8 @@ def share_is_given(world: World, view: View) -> str:
             continue  # one of the two revisions has no gRPC
         if known and (route is None or _version(route) != (known.uid, known.generation)):
             return ""  # somebody deleted or edited it a moment ago, of which the operator can't know yet
+        if known and route and known.status != unpack_child(record_of(route, kind)).status:
+            return ""  # a gateway has said something else a moment ago
         for ref in asked.parent_refs:
             gateway = world.gateways.known.get(ref.name)
             seen = gateway.seen.get((kind, NAMESPACE, view.name)) if gateway else None

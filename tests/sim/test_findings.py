@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from modelway.manifests import names
+from tests.sim.api import Written
 from tests.sim.controllers import Fate
 from tests.sim.deeds import front, ready_pods
 from tests.sim.invariants import watch
@@ -198,3 +202,51 @@ def _number(world: World, uri: str) -> int:
     told = resource.get("status", {}).get("candidate") or resource.get("status", {}).get("stable") or {}
     observed = resource.get("status", {}).get("observedGeneration") == resource["metadata"]["generation"]
     return int(told.get("revision", 0)) if observed and resource["spec"]["model"]["uri"] == uri else 0
+
+
+def test_a_switch_whose_answer_was_lost_is_known_before_anything_else_is_decided() -> None:
+    """The operator took the revision that users had left for the one that they reach: its record was deleted by hand
+    meanwhile, and the pods of the one that they had come to went."""
+    world = serving(strategy="RollingUpdate")
+    former = front(world)
+    world.model(TWO)
+    world.on_write.append(_loses_the_switch(former))
+    while front(world) == former:
+        assert world.step() or world.wait(world.seconds + 60)
+    kept = world.operator.streams["Service"]
+    world.operator.streams["Service"] = type(kept)()  # the watch tells of it late
+    promoted = front(world)
+    world.model(THREE)
+    world.api.delete("ControllerRevision", NAMESPACE, f"digits-{promoted}")
+    world.advance(world.seconds + 30)
+    for _ in range(60):
+        world.step()
+    assert ready_pods(world, promoted)
+
+
+def test_who_serves_is_known_when_nothing_remembers_it_and_the_front_service_leads_nowhere() -> None:
+    """Two hands had been at it: the record was deleted, and the Service edited. The operator let users reach nobody, as
+    the Service said, and deleted the pods."""
+    world = serving(progressDeadline="30s")
+    served = front(world)
+    world.cluster.fates[TWO] = Fate.UNSCHEDULABLE
+    world.model(TWO)
+    world.api.delete("ControllerRevision", NAMESPACE, f"digits-{served}")
+    world.settle(within=300)
+    world.api.update("Service", NAMESPACE, "digits", "kubectl", _lead_nowhere)
+    world.restart()
+    world.settle(within=300)
+    assert front(world) == served
+    assert len(ready_pods(world, served)) == 2
+
+
+def _lead_nowhere(service: dict[str, Any]) -> None:
+    service["spec"]["selector"] |= {names.REVISION: "0" * 10}
+
+
+def _loses_the_switch(former: str) -> Callable[[World, Written], None]:
+    def check(world: World, written: Written) -> None:
+        if written.kind == "Service" and written.name == "digits" and front(world) != former:
+            world.lose_answer, world.on_write[:] = True, world.on_write[:-1]
+
+    return check

@@ -164,6 +164,35 @@ def test_a_gateway_that_has_just_left_the_parents_keeps_the_pods_from_forwarding
     assert document(world)["weight"] == 50
 
 
+def test_a_gateway_that_somebody_took_off_the_route_by_hand_keeps_the_pods_from_forwarding_for_a_while() -> None:
+    """The route names another gateway, which has said nothing yet; the one that splits has not noticed."""
+    world = shared(GATEWAY, lag=1.0)
+    world.edit(lambda spec: spec.update(traffic={}))
+    world.api.update(
+        "HTTPRoute", NAMESPACE, "digits", "kubectl", lambda route: route["spec"].update(parentRefs=[INNER])
+    )
+    world.settle(within=0)
+    assert given(world).weights == {"digits": 50, "digits-" + document(world)["candidate"]["revision"]: 50}
+    assert document(world)["weight"] == 0
+    world.settle(within=300)
+    assert not given(world).weights
+    assert document(world)["weight"] == 50
+
+
+def test_a_gateway_that_is_a_parent_by_another_listener_is_the_same_gateway() -> None:
+    """Its controller is away; it goes on sending half of the requests to the candidate, which goes no sooner."""
+    world = shared({"gateway": {"parentRefs": [PUBLIC | {"sectionName": "web"}]}})
+    world.gateways.known["public"].away_until = FOREVER
+    world.edit(lambda spec: spec.update(traffic=GATEWAY))
+    candidate = document(world)["candidate"]["revision"]
+    world.model(ONE)
+    world.settle(within=300)
+    assert world.api.get("Deployment", NAMESPACE, f"digits-{candidate}")
+    world.gateways.known["public"].away_until = 0.0
+    world.settle(within=300)
+    assert not world.api.get("Deployment", NAMESPACE, f"digits-{candidate}")
+
+
 def test_a_promotion_takes_the_route_with_it_that_is_not_asked_for_any_more() -> None:
     """The status of the decision that deleted the route told that it would stay."""
     world = shared(GATEWAY, lag=3.0)

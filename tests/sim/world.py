@@ -222,7 +222,7 @@ class World(Users):
             check(self, operator)
 
     def _before(self, method: str, path: str) -> Response | None:
-        if method == "GET" or not self.chance or "/events" in path:
+        if not self.chance or "/events" in path:
             return None
         while self.chance.random() < 0.3:  # the world goes on while a request is under way
             self._meanwhile()
@@ -233,7 +233,7 @@ class World(Users):
         self.tell(f"a request of the operator meets {fault}: {method} {path.rpartition('/namespaces/')[2]}")
         if fault == "unreachable":
             raise Unreachable("connection refused")
-        if fault == "lost before":
+        if fault == "lost before" or (fault == "lost after" and method == "GET"):
             raise OutcomeUnknown("timed out")
         if fault == "lost after":
             self.lose_answer = True

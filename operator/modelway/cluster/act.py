@@ -15,6 +15,7 @@ import orjson
 
 from modelway import metrics
 from modelway.cluster.client import APPLY, JSON, MERGE, Api, OutcomeUnknown, Response, Unreachable
+from modelway.cluster.doubt import Doubts
 from modelway.cluster.kinds import BY_KIND, MODEL_DEPLOYMENT
 from modelway.cluster.ownership import foreign_owner, release
 from modelway.cluster.records import Key
@@ -81,6 +82,11 @@ class Actor:
     def __init__(self, api: Api, store: Store) -> None:
         self._api = api
         self._store = store
+        self._doubts = Doubts(api, store)
+
+    async def settle(self, key: Key) -> str:
+        """Finds out what came of writes that were not answered. Returns why it could not; "" if all is known."""
+        return await self._doubts.settle(key)
 
     async def carry_out(self, key: Key, resource: Resource, plan: Plan) -> Outcome:
         """Writes in order, then the status. The first write that is not done ends it: what follows may rest on it."""
@@ -112,7 +118,10 @@ class Actor:
         except Unreachable as error:
             return self._note(key, request, Outcome(Answer.RETRY, reason=str(error)))
         except OutcomeUnknown as error:
+            self._doubts.add(key, request.kind, request.name)
             return self._note(key, request, Outcome(Answer.UNKNOWN, reason=str(error)))
+        if response.status >= 500:
+            self._doubts.add(key, request.kind, request.name)  # its storage may have done it all the same
         outcome = _judge(request, response, write)
         if outcome.answer is Answer.DONE:
             outcome = await self._take_in(key, request, response, write)

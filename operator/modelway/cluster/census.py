@@ -1,23 +1,26 @@
 """Is the store complete? kopf tells of each object, but not when its first lists are over.
 
 So each kind is listed once as metadata only; the store is complete when it has seen every uid that was there.
-The same list, after a watch had to start anew, tells which objects vanished unnoticed. Nothing else ever lists or gets.
+The same list, after a watch had to start anew, tells which objects vanished unnoticed; and to a replica that begins to
+lead it tells what the one before wrote last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from modelway import metrics
 from modelway.cluster.client import METADATA_LIST, Api, OutcomeUnknown, Unreachable
-from modelway.cluster.kinds import SELECTOR, WATCHED, ApiKind
+from modelway.cluster.kinds import DECISIVE, ROUTES, SELECTOR, WATCHED, ApiKind
 from modelway.cluster.store import Change, Store
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PAGE: Final = "250"  # metadata with managedFields is 2-4 kB an object; a page stays below 1 MB
 LIST_SECONDS: Final = 30.0
@@ -30,9 +33,9 @@ class CannotList(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The uids of a kind at a resourceVersion."""
+    """A kind at a resourceVersion: the one of each object, by uid."""
 
-    uids: frozenset[str]
+    objects: Mapping[str, int]
     version: int
 
 
@@ -60,38 +63,57 @@ class Census:
         """Waits until the store has seen all that existed."""
         while True:
             listings = await asyncio.gather(*(self._list(kind) for kind in WATCHED))
-            missing = set().union(*(listing.uids for listing in listings))
-            deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
-            while asyncio.get_running_loop().time() < deadline:
-                missing = {uid for uid in missing if not self._store.saw(uid)}
-                if not missing:
-                    metrics.STORE_COMPLETE.set(1)
-                    return
-                await asyncio.sleep(0.02)
-            log.info("the store still misses %d objects; counting again", len(missing))
+            missing = set().union(*(listing.objects for listing in listings))
+            if await self._until(lambda uids: {uid for uid in uids if not self._store.saw(uid)}, missing):
+                metrics.STORE_COMPLETE.set(1)
+                return
+
+    async def catch_up(self) -> None:
+        """Waits until the store knows what is decided by as it is now, and not as it was when a watch last told of it:
+        whoever led before may have written until a moment ago."""
+        while True:
+            kinds = [*DECISIVE, *(kind for kind in ROUTES if kind.kind not in self._store.unavailable)]
+            listings = await asyncio.gather(*(self._list(kind) for kind in kinds))
+            behind = {found for listing in listings for found in listing.objects.items()}
+            if await self._until(lambda some: {each for each in some if not self._store.knows(*each, False)}, behind):
+                return
+
+    @staticmethod
+    async def _until(still: Callable[[set[T]], set[T]], missing: set[T]) -> bool:
+        """Whether nothing is missing any more before it is worth while to list again."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            missing = still(missing)
+            if not missing:
+                return True
+            await asyncio.sleep(0.02)
+        log.info("the store is behind by %d objects; counting again", len(missing))
+        return False
 
     async def sweep(self) -> list[Change]:
         """Forgets what is no more, after a watch started anew. Returns the ModelDeployments to look at."""
         changes: list[Change] = []
         for kind in WATCHED:
             listing = await self._list(kind)
-            changes += self._store.sweep(kind.kind, listing.uids, listing.version)
+            changes += self._store.sweep(kind.kind, listing.objects, listing.version)
         return changes
 
     async def _list(self, kind: ApiKind) -> Listing:
-        uids: set[str] = set()
+        objects: dict[str, int] = {}
         version = 0
         for namespace in self._namespaces:
             token = ""
             while True:
                 page, token, at = await self._page(kind, namespace, PAGE, token)
-                uids.update(page)
+                objects.update(page)
                 if not token:
                     version = at if version == 0 else min(version, at)
                     break
-        return Listing(frozenset(uids), version)
+        return Listing(objects, version)
 
-    async def _page(self, kind: ApiKind, namespace: str | None, limit: str, token: str) -> tuple[list[str], str, int]:
+    async def _page(
+        self, kind: ApiKind, namespace: str | None, limit: str, token: str
+    ) -> tuple[dict[str, int], str, int]:
         query = {"limit": limit}
         if kind.selected:
             query["labelSelector"] = SELECTOR
@@ -103,8 +125,9 @@ class Census:
             raise CannotList(_remedy(kind, response.status))
         body = response.json()
         meta = body["metadata"]
-        uids = [item["metadata"]["uid"] for item in body["items"] or ()]  # Go writes an empty list as null
-        return uids, meta.get("continue", ""), int(meta["resourceVersion"])
+        found = [item["metadata"] for item in body["items"] or ()]  # Go writes an empty list as null
+        objects = {each["uid"]: int(each["resourceVersion"]) for each in found}
+        return objects, meta.get("continue", ""), int(meta["resourceVersion"])
 
 
 def _remedy(kind: ApiKind, status: int) -> str:

@@ -45,6 +45,10 @@ WATCHED: Final = (
     POD,
 )
 
+# By these it is decided who gets requests and what goes. Of all others a replica that begins to lead may be a moment
+# behind: the API server refuses to delete or to change what is not the one that was meant.
+DECISIVE: Final = WATCHED[:5]
+
 # Of the Gateway API, which a cluster may have or not: see cluster/routes.py. GRPCRoute is there since its version 1.1.
 ROUTES: Final = (
     ApiKind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),

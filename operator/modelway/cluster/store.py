@@ -112,6 +112,12 @@ class Store:
         """The API server told us that an object is gone, whatever an event that is still under way may say."""
         self._bury(uid, _GONE_FOR_GOOD)
 
+    def missing(self, key: Key, kind: str, name: str, before: int) -> None:
+        """A list at resourceVersion ``before`` has no object of that kind and name."""
+        for record in [*self._owned.get(key, {}).values(), *filter(None, [self._resources.get(key)])]:
+            if (record.kind, record.name) == (kind, name) and record.version <= before:
+                self._bury(record.uid, before)
+
     def revive(self, uid: str) -> None:
         """An object that was none of ours has become ours."""
         self._tombstones.pop(uid, None)

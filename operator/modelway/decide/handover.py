@@ -19,7 +19,7 @@ from modelway.manifests.timestamps import parsed
 from modelway.world import Child, Kind, Manifest, Resource
 
 from .covering import covers
-from .parents import accepted_once, behind
+from .parents import accepted_once, behind, just_left
 from .situation import Situation
 from .traffic import served_before
 
@@ -121,7 +121,9 @@ def stays(situation: Situation, kind: Kind, former: Manifest) -> bool:
     of one that is deleted nobody says when its gateways have forgotten it. Unless there is nobody else to send to."""
     if not others(situation):
         return False
-    if recent(situation, situation.document.get("at")):
+    live = live_route(situation, kind)
+    edited = live is not None and just_left(live, situation.resource.namespace, live_refs(live))
+    if edited or recent(situation, situation.document.get("at")):
         return True  # there may be one that has just left the parents
     followed = not goes_otherwise(situation, kind, former) and has_spread(situation, situation.document)
     return is_gone_by(situation, kind) and not followed

@@ -34,8 +34,9 @@ def follows(live: Child, home: str, ref: Ref) -> bool:
 
 
 def behind(live: Child, home: str, ref: Ref) -> bool:
-    """Whether a gateway may go by a former generation: what it accepted once it goes by until it accepts another."""
-    accepted = [_generation(each) for each in answers(live.status, home, ref) if _is("Accepted", each)]
+    """Whether a gateway may go by a former generation: what it accepted once it goes by until it accepts another. So
+    does one that is a parent by another of its listeners now."""
+    accepted = [_generation(each) for each in _said_by(live, home, ref) if _is("Accepted", each)]
     return bool(accepted) and max(accepted) < live.generation
 
 
@@ -46,7 +47,19 @@ def answered(live: Child, home: str, refs: Sequence[Ref]) -> bool:
 
 def accepted_once(live: Child, home: str, refs: Sequence[Ref]) -> bool:
     """Whether any of these gateways goes by the route, as it is or as it was."""
-    return any(_is("Accepted", each) for ref in refs for each in answers(live.status, home, ref))
+    return any(_is("Accepted", each) for ref in refs for each in _said_by(live, home, ref))
+
+
+def just_left(live: Child, home: str, refs: Sequence[Ref]) -> bool:
+    """Whether a gateway that accepted the route is no parent of it any more, and none of ``refs``, its parents now, has
+    said anything since: somebody changed them a moment ago."""
+    parents = {_gateway(ref, home) for ref in refs}
+    told = [
+        (_gateway(each.get("parentRef") or {}, home) in parents, said)
+        for each in live.status.get("parents") or ()
+        for said in each.get("conditions") or ()
+    ]
+    return not any(now for now, _ in told) and any(_is("Accepted", said) for _, said in told)
 
 
 def _is(asked: str, said: Mapping[str, Any]) -> bool:
@@ -55,6 +68,21 @@ def _is(asked: str, said: Mapping[str, Any]) -> bool:
 
 def _generation(said: Mapping[str, Any]) -> int:
     return int(said.get("observedGeneration") or 0)
+
+
+def _said_by(live: Child, home: str, ref: Ref) -> list[Mapping[str, Any]]:
+    """What the gateway of a parent reference has said, through whichever of its listeners."""
+    return [
+        said
+        for each in live.status.get("parents") or ()
+        if _gateway(each.get("parentRef") or {}, home) == _gateway(ref, home)
+        for said in each.get("conditions") or ()
+    ]
+
+
+def _gateway(ref: Ref, home: str) -> tuple[Any, ...]:
+    """Which gateway a parent reference means."""
+    return _identity(ref, home)[:4]
 
 
 def _identity(ref: Ref, home: str) -> tuple[Any, ...]:

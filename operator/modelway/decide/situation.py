@@ -228,16 +228,19 @@ def _newly_targeted(resource: Resource, wanted: Revision) -> bool:
 
 
 def _front(world: World, records: dict[str, Record], wanted: Revision, live: dict[tuple[Kind, str], Child]) -> str:
-    """The revision that the front Service names; if it is gone or was scribbled over, the one promoted last. If it is
-    gone and none was promoted yet, the first one that has ready pods: it answered users until the Service went."""
+    """The revision that the front Service names; if it is gone or was scribbled over, the one promoted last. If nobody
+    knows of one, the first that has ready pods: it answered users until then. Its record may have been deleted, too."""
     service = live.get((Kind.SERVICE, names.front_service(world.resource.name)))
     named = str(((service.body.get("spec") or {}).get("selector") or {}).get(names.REVISION, "")) if service else ""
     deployment = live.get((Kind.DEPLOYMENT, names.revision(wanted.deployment, named)))
     if named and (named in records or named == wanted.hash or deployment):
         return named
     by_number = sorted(records.values(), key=lambda record: record.number)
-    answering = (record.hash for record in by_number if not record.failure and _answers(world, record.hash, live))
-    return last_promoted(by_number) or named or next(answering, "") or wanted.hash
+    deployments = sorted((c for c in live.values() if c.kind is Kind.DEPLOYMENT), key=lambda each: each.created_at)
+    known = [record.hash for record in by_number if not record.failure]
+    unknown = [of for each in deployments if (of := each.labels.get(names.REVISION, "")) not in records]
+    answering = (each for each in (*known, *unknown) if _answers(world, each, live))
+    return last_promoted(by_number) or next(answering, "") or named or wanted.hash
 
 
 def _answers(world: World, revision: str, live: dict[tuple[Kind, str], Child]) -> bool:

@@ -1,0 +1,86 @@
+"""Counting and comparing: what a store must know before somebody decides by it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from modelway.cluster.census import Census
+from modelway.cluster.kinds import NOT_SERVED, ROUTES
+from modelway.cluster.store import Store
+from tests.sim.api import FakeApi
+
+LABELS = {"app.kubernetes.io/managed-by": "modelway", "modelway.io/deployment": "digits"}
+LOOKS = 20  # turns of the event loop, and as many pauses of 20 ms
+
+
+def config_map(generation: int) -> dict[str, Any]:
+    meta = {"namespace": "models", "name": "digits-traffic", "labels": LABELS}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"generation": str(generation)}}
+
+
+def filled(api: FakeApi) -> tuple[Store, Any]:
+    """A store that knows what there is, and the watches that tell of what comes."""
+    api.create(config_map(1), "modelway")
+    store, streams = Store(), api.watch_all()
+    store.unavailable.update({kind.kind: NOT_SERVED for kind in ROUTES})
+    deliver(store, streams)
+    return store, streams
+
+
+def deliver(store: Store, streams: Any) -> None:
+    for kind, stream in streams.items():
+        while stream:
+            word, obj = stream.popleft()
+            store.see(kind, None if word == "LISTED" else word, obj)
+
+
+def new_api() -> FakeApi:
+    return FakeApi(lambda: datetime.now(UTC))
+
+
+def test_who_begins_to_lead_waits_for_the_last_write_of_who_led_before() -> None:
+    async def story() -> None:
+        api = new_api()
+        store, streams = filled(api)
+        api.update("ConfigMap", "models", "digits-traffic", "modelway", lambda live: live.update(data={"x": "2"}))
+        catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
+        for _ in range(LOOKS):
+            await asyncio.sleep(0.02)
+        assert not catching_up.done()
+        deliver(store, streams)
+        await asyncio.wait_for(catching_up, 10)
+
+    asyncio.run(story())
+
+
+def test_an_object_that_went_meanwhile_is_not_waited_for() -> None:
+    async def story() -> None:
+        api = new_api()
+        store, streams = filled(api)
+        api.update("ConfigMap", "models", "digits-traffic", "modelway", lambda live: live.update(data={"x": "2"}))
+        catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
+        await asyncio.sleep(0)
+        api.delete("ConfigMap", "models", "digits-traffic")
+        deliver(store, streams)
+        await asyncio.wait_for(catching_up, 10)
+
+    asyncio.run(story())
+
+
+def test_routes_are_waited_for_where_there_are_any() -> None:
+    async def story() -> None:
+        api = new_api()
+        store, streams = filled(api)
+        store.unavailable.clear()
+        meta = {"namespace": "models", "name": "digits", "labels": LABELS}
+        api.create({"kind": "HTTPRoute", "metadata": meta, "spec": {}}, "modelway")
+        catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
+        for _ in range(LOOKS):
+            await asyncio.sleep(0.02)
+        assert not catching_up.done()
+        deliver(store, streams)
+        await asyncio.wait_for(catching_up, 10)
+
+    asyncio.run(story())
