@@ -24,10 +24,6 @@ AWAY = 60.0
 PROXIES = 2.0  # seconds until every service proxy knows what the endpoints are
 # What a client sees of a machine that is gone, and of a pod's address that is.
 UNREACHABLE = ("TimeoutError", "OSError: [Errno 113]", "OSError: [Errno 101]")
-NO_SUCH_ADDRESS = "OSError: [Errno 101]"
-# The kernel remembers for so long where a connection that was never answered was led (its setting
-# nf_conntrack_tcp_timeout_syn_sent), and leads one from the same port there again; kube-proxy makes it forget UDP only.
-REMEMBERED = 120.0
 
 
 @dataclass(frozen=True)
@@ -114,9 +110,7 @@ def _evict(namespace: Namespace, pod: str) -> None:
 
 
 def with_the_machine(failure: Mapping[str, Any], began: float, found: Iterable[Loss]) -> bool:
-    """Whether a failed request was under way to a lost machine before the cluster knew of the loss, or from a port that
-    the kernel still led there. ``began`` is when its load began, by the wall clock."""
+    """Whether a failed request was under way to a lost machine before the cluster knew of the loss. ``began`` is when
+    its load began, by the wall clock."""
     sent, at = began + failure["begun"], began + failure["at"]
-    late = REMEMBERED if failure["error"].startswith(NO_SUCH_ADDRESS) else 0.0
-    unreachable = failure["error"].startswith(UNREACHABLE)
-    return unreachable and any(loss.cut <= at and sent <= loss.left + late for loss in found)
+    return failure["error"].startswith(UNREACHABLE) and any(loss.cut <= at and sent <= loss.left for loss in found)

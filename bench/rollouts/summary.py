@@ -35,8 +35,7 @@ def requests(reports: Mapping[str, Report], losses: Sequence[Loss], begun: float
     print(f"{sent} requests, {failed} failed")
     if losses:
         known = ", ".join(f"{loss.left - loss.cut:.0f}" for loss in losses)
-        print(f"  {gone} of these were led to a machine that was lost, before the cluster knew ({known} s)"
-              " or by the kernel's memory of that")  # fmt: skip
+        print(f"  {gone} of these were led to a machine that was lost, before the cluster knew ({known} s)")
     for name, report in reports.items():
         for failure in _others(report, losses)[:SHOWN]:
             at = report.document["started_at"] + failure["at"] - begun

@@ -16,16 +16,20 @@ that ``requests[i]`` must get from that version.
 from __future__ import annotations
 
 import asyncio
+import errno
+import itertools
 import json
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 MAX_FAILURES_KEPT = 500
+FIRST_PORT, LAST_PORT = 2048, 65536
 TOLERANCE = 1e-4  # the two versions of the digits differ by far more, the same one on two processors by far less
 
 
@@ -156,17 +160,38 @@ def check(plan: Plan, index: int, status: int, headers: dict[str, str], body: by
     return version
 
 
+def ports(number: int, clients: int) -> Iterator[int]:
+    """The local ports of one of so many clients, in turn and for ever: none is used again within minutes.
+
+    A kernel that chooses by itself takes one again at random; and for two minutes another kernel remembers where it led
+    a connection that was never answered, and leads the next one from there to the same machine, lost or not."""
+    share = (LAST_PORT - FIRST_PORT) // clients
+    return itertools.cycle(range(FIRST_PORT + number * share, FIRST_PORT + (number + 1) * share))
+
+
 class Client:
     """One client: sends its share of the rate, one request at a time."""
 
-    def __init__(self, plan: Plan, tally: Tally, name: str, keep_alive: bool, offset: int) -> None:
-        self.plan, self.tally, self.name, self.keep_alive, self.next = plan, tally, name, keep_alive, offset
+    def __init__(self, plan: Plan, tally: Tally, number: int) -> None:
+        self.plan, self.tally, self.keep_alive, self.next = plan, tally, number < plan.keep_alive, 31 * number
+        self.name = f"{'keep-alive' if self.keep_alive else 'new'}-{number}"
+        self.ports = ports(number, plan.keep_alive + plan.new)
         self.stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     def close(self) -> None:
         if self.stream is not None:
             self.stream[1].close()
             self.stream = None
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection from a port of our own, each in its turn."""
+        while True:
+            try:
+                source = ("0.0.0.0", next(self.ports))
+                return await asyncio.open_connection(self.plan.host, self.plan.port, local_addr=source)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
     async def once(self) -> None:
         index = self.next % len(self.plan.bodies)
@@ -176,7 +201,7 @@ class Client:
         try:
             async with asyncio.timeout(self.plan.timeout):
                 if self.stream is None:
-                    self.stream = await asyncio.open_connection(self.plan.host, self.plan.port)
+                    self.stream = await self.connect()
                     self.tally.connections += 1
                 reader, writer = self.stream
                 writer.write(self.plan.request(index, self.keep_alive))
@@ -204,14 +229,7 @@ async def main(path: str) -> None:
     tally = Tally(started=time.monotonic())
     clients = plan.keep_alive + plan.new
     until = tally.started + plan.duration
-    runs = asyncio.gather(
-        *(
-            Client(
-                plan, tally, f"{'keep-alive' if i < plan.keep_alive else 'new'}-{i}", i < plan.keep_alive, 31 * i
-            ).run(clients / plan.rate, until)
-            for i in range(clients)
-        )
-    )
+    runs = asyncio.gather(*(Client(plan, tally, number).run(clients / plan.rate, until) for number in range(clients)))
     # What is under way is waited for: every request that was sent is answered or counted as failed.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, tally.stop)
     print("started", file=sys.stderr, flush=True)
