@@ -294,5 +294,5 @@ class FakeApi:
 
     def _list(self, kind: str, named: str = "") -> Response:
         stored = [s for (k, _, name), s in self.objects.items() if k == kind and named in ("", name)]
-        items = [each.obj for each in stored if named or selected(BY_KIND[kind], each.obj)]
+        items = [each.shown() for each in stored if named or selected(BY_KIND[kind], each.obj)]
         return answer(200, {"metadata": {"resourceVersion": str(next(self.version))}, "items": items})

@@ -240,6 +240,23 @@ def test_who_serves_is_known_when_nothing_remembers_it_and_the_front_service_lea
     assert len(ready_pods(world, served)) == 2
 
 
+def test_a_candidate_does_not_take_over_because_nothing_but_pods_is_left_of_what_serves() -> None:
+    """Its record and its Deployment were deleted by hand; its pods still answered, and a person was to promote."""
+    world = serving(strategy="BlueGreen")
+    served = front(world)
+    world.model(TWO)
+    world.settle(within=60)
+    for kind in ("ControllerRevision", "Deployment"):
+        world.api.delete(kind, NAMESPACE, f"digits-{served}")
+    assert ready_pods(world, served)
+    while any(world.operator.streams.values()) or len(world.operator.queue):
+        for kind, stream in world.operator.streams.items():
+            if stream:
+                world.operator.deliver(kind)
+        world.operator.work()
+    assert front(world) == served
+
+
 def _lead_nowhere(service: dict[str, Any]) -> None:
     service["spec"]["selector"] |= {names.REVISION: "0" * 10}
 

@@ -233,7 +233,7 @@ def _front(world: World, records: dict[str, Record], wanted: Revision, live: dic
     service = live.get((Kind.SERVICE, names.front_service(world.resource.name)))
     named = str(((service.body.get("spec") or {}).get("selector") or {}).get(names.REVISION, "")) if service else ""
     deployment = live.get((Kind.DEPLOYMENT, names.revision(wanted.deployment, named)))
-    if named and (named in records or named == wanted.hash or deployment):
+    if named and (named in records or named == wanted.hash or deployment or _answers(world, named, live)):
         return named
     by_number = sorted(records.values(), key=lambda record: record.number)
     deployments = sorted((c for c in live.values() if c.kind is Kind.DEPLOYMENT), key=lambda each: each.created_at)
