@@ -87,20 +87,30 @@ class Withdrawn:
 
     def __init__(self) -> None:
         self.uids: set[str] = set()
+        self.parents: dict[str, set[str]] = {}  # the gateways that a route named when it was written last, by its uid
 
-    def note(self, written: Written) -> None:
-        if written.method == "DELETE" and written.kind in KINDS:
+    def note(self, world: World, written: Written) -> None:
+        if written.kind not in KINDS:
+            return
+        if written.method == "DELETE":
             self.uids.add(written.body["preconditions"]["uid"])
+        elif live := world.api.get(written.kind, NAMESPACE, written.name):
+            self.parents[live["metadata"]["uid"]] = {ref["name"] for ref in live["spec"]["parentRefs"]}
 
     def answers_for(self, world: World, gateway: Gateway, name: Name) -> bool:
         """Whether it is the operator's business what a gateway does: it goes by a route that lives or that we deleted,
         and whoever removed it from the parents did so while it was there to hear of it."""
         uid, _ = gateway.proxies[name]
         live = world.gateways.routes().get(name)
-        if live is None or live["metadata"]["uid"] != uid:
-            return uid in self.uids
-        named = any(ref["name"] == gateway.name for ref in live["spec"]["parentRefs"])
-        return named or (gateway.away_until <= world.seconds and gateway.lag <= SPREADS)
+        gone = live is None or live["metadata"]["uid"] != uid
+        if gone and uid not in self.uids:
+            return False
+        parents = {ref["name"] for ref in live["spec"]["parentRefs"]} if live and not gone else self.parents.get(uid)
+        return (
+            parents is None
+            or gateway.name in parents
+            or (gateway.away_until <= world.seconds and gateway.lag <= SPREADS)
+        )
 
 
 class NobodyIsSentToWhatGoes:
@@ -110,7 +120,7 @@ class NobodyIsSentToWhatGoes:
         self.withdrawn = Withdrawn()
 
     def __call__(self, world: World, view: View, written: Written) -> str:
-        self.withdrawn.note(written)
+        self.withdrawn.note(world, written)
         if written.method != "DELETE" or written.kind not in ("Deployment", "Service"):
             return ""
         for gateway in world.gateways.known.values():
