@@ -63,6 +63,29 @@ def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None
     assert cluster.look().writes == ()
 
 
+def test_a_pod_that_an_autoscaler_took_leaves_what_was_counted() -> None:
+    """Every few minutes it may take one, and a slow fault would never be found out."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary(TWO))
+    while shares(cluster)[0] != 50:
+        step(cluster)
+    before = cluster.document
+    first, *others = [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]
+    assert others, "there are several"
+    deployment = cluster.children[Kind.DEPLOYMENT, f"digits-{cluster.candidate}"]
+    spec = {**deployment.body["spec"], "replicas": len(others)}
+    fewer = replace(deployment, body={**deployment.body, "spec": spec}, status={"readyReplicas": len(others)})
+    cluster.children[Kind.DEPLOYMENT, deployment.name] = fewer
+    cluster.pods[first.name] = replace(first, deleting=True, ready=False)
+    cluster.wait(1)
+    cluster.look()
+    assert cluster.document["epoch"] == before["epoch"]
+    cluster.pods[others[0].name] = replace(others[0], deleting=True, ready=False)
+    cluster.wait(1)
+    cluster.look()
+    assert cluster.document["epoch"] != before["epoch"], "this one was taken by somebody else"
+
+
 def test_pods_that_come_when_none_was_left_are_met_as_the_first_ones_were() -> None:
     """Else the candidate would be blamed for what its Service can't do until service proxies know the new pod."""
     cluster = settled(canary(ONE))

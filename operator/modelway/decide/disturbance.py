@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from modelway.world import Pod
+from modelway.world import Kind, Pod
 
+from . import capacity
 from .situation import Situation
 
 TAKEN_AWAY: Final = "Pods of the candidate were taken away and are being replaced."
@@ -41,8 +42,16 @@ def counted_pods(situation: Situation) -> list[str]:
 
 
 def disturbed(situation: Situation) -> bool:
-    """Whether a pod whose answers count has been taken away since."""
-    return bool(_before(situation.document) - _here(situation))
+    """Whether a pod whose answers count has been taken away since. One that goes because fewer are asked for has
+    answered what it got: an autoscaler would take the evidence with every pod else."""
+    before = _before(situation.document)
+    return len(before - _here(situation)) > max(0, len(before) - _asked_for(situation, len(before)))
+
+
+def _asked_for(situation: Situation, unknown: int) -> int:
+    """How many pods the candidate's Deployment asks for."""
+    deployment = situation.child(Kind.DEPLOYMENT, situation.candidate) if situation.candidate else None
+    return unknown if deployment is None or deployment.deleting else capacity.asked_for(deployment)
 
 
 def epoch(situation: Situation, steps: str) -> str:
