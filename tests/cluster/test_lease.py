@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from modelway.cluster.client import JSON, OutcomeUnknown, Response
 from modelway.cluster.election import Election
-from modelway.cluster.lease import Lease, Step, lease_step, read, write
+from modelway.cluster.lease import RENEW_DEADLINE_SECONDS, Lease, Step, lease_step, read, write
 
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -144,3 +144,72 @@ def test_a_leader_that_cannot_renew_stops_working(monkeypatch: pytest.MonkeyPatc
         await first.task
 
     asyncio.run(story())
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer instead of waiting for it."""
+
+    moment = 0.0
+
+    def time(self) -> float:
+        return self.moment
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            self.moment = max(self.moment, self._scheduled[0]._when)  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+class SlowApi(LeaseApi):
+    """Answers a write ``slow`` seconds after it was carried out, and from some moment on nothing any more."""
+
+    def __init__(self, slow: float, trouble: Sequence[tuple[float, float]]) -> None:
+        super().__init__()
+        self.slow = slow
+        self.trouble = trouble  # from when on, and how long a request takes then before it fails
+        self.carried_out: list[float] = []
+
+    async def send(self, method: str, path: str, *rest: Any, within: float = 5.0) -> Response:
+        now = asyncio.get_running_loop().time
+        for begin, takes in reversed(self.trouble):
+            if now() >= begin:
+                await asyncio.sleep(min(takes, within))
+                raise OutcomeUnknown("timed out")
+        answer = await super().send(method, path, *rest)
+        if method != "GET":
+            self.carried_out.append(now())
+            await asyncio.sleep(self.slow)
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("what", "slow", "trouble"),
+    [
+        ("the write that took it was answered late, and no other one", 4.9, [(0.1, 2.0)]),
+        ("requests fail at once, and then hang", 0.0, [(1.0, 0.0), (5.9, 2.0)]),
+        ("each takes its whole time", 1.9, [(2.0, 2.0)]),
+    ],
+)
+def test_a_leader_stops_five_seconds_before_others_may_begin(
+    what: str, slow: float, trouble: Sequence[tuple[float, float]]
+) -> None:
+    """A request that it sent last ends within those 5 s. Others count from when they saw the Lease written."""
+
+    async def story() -> float:
+        api, clock = SlowApi(slow, trouble), asyncio.get_running_loop().time
+        ended = asyncio.Event()
+
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        election = Election(api, "system", "lease", "a", clock, lambda: datetime.now(UTC))
+        leading = asyncio.create_task(election.lead(work))
+        await ended.wait()
+        leading.cancel()
+        return clock() - api.carried_out[-1]
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        assert runner.run(story()) <= RENEW_DEADLINE_SECONDS

@@ -60,6 +60,7 @@ class Election:
         self._clock = clock
         self._wall = wall
         self._lease: Lease | None = None
+        self._renewed = 0.0  # when our last write of it was sent: others may count from then, not from its answer
         self.leading = False
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -101,17 +102,14 @@ class Election:
 
     async def _hold(self) -> None:
         """Renews the Lease, until that failed for too long or somebody else has it."""
-        renewed = self._clock()
-        while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            before = self._clock()
-            if await self._put(self._me, within=RETRY_SECONDS):
-                renewed = before
-                continue
-            if self._clock() - renewed >= RENEW_DEADLINE_SECONDS - RETRY_SECONDS:
-                return
-            await self._look()
-            if self._lease is not None and self._lease.holder != self._me:
+        while self._lease is None or self._lease.holder == self._me:
+            left = self._renewed + RENEW_DEADLINE_SECONDS - self._clock()
+            try:
+                async with asyncio.timeout(left):
+                    await asyncio.sleep(RETRY_SECONDS)
+                    if not await self._put(self._me, within=RETRY_SECONDS):
+                        await self._look()
+            except TimeoutError:
                 return
 
     async def release(self) -> None:
@@ -127,6 +125,7 @@ class Election:
 
     async def _put(self, holder: str, within: float = 5.0) -> bool:
         body = orjson.dumps(write(self._namespace, self._name, self._lease, holder, self._wall()))
+        sent_at = self._clock()
         method, name = ("POST", "") if self._lease is None else ("PUT", self._name)
         try:
             response = await self._api.send(method, LEASE.path(self._namespace, name), None, body, within=within)
@@ -135,6 +134,7 @@ class Election:
             return False
         if response.status in (200, 201):
             self._lease = read(response.json(), self._lease, self._clock())
+            self._renewed = sent_at
             return True
         if response.status != 409:
             log.warning("lease not written: %s %s", response.status, response.json().get("message", ""))
