@@ -73,6 +73,7 @@ class Process:
         )
         self._session: aiohttp.ClientSession | None = None  # kopf's
         self._heard: dict[str, float] = {}  # when each watch last said anything
+        self._working: asyncio.Task[None]  # of run
         self._complete = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -83,25 +84,25 @@ class Process:
         async with web.serving(self._settings.http_port, self._alive, self._ready) as port:
             log.info("serving /livez, /readyz and /metrics", extra={"fields": {"port": port}})
             async with asyncio.TaskGroup() as group:
-                working = group.create_task(self._work())
+                self._working = group.create_task(self._work())
                 always = (self._recorder.run(), self._sweep(), self._watch(), self._routes.run())
                 beside = [group.create_task(task) for task in always]
                 await self._stopping.wait()
                 log.info("stopping")
-                await self._finish(working)
+                await self._finish()
                 for task in beside:
                     task.cancel()
 
-    async def _finish(self, working: asyncio.Task[None]) -> None:
+    async def _finish(self) -> None:
         """Lets the writes under way end, gives the lease up, sends the last Events."""
         self._workers.stop()
-        leading = self._election.leading
-        if not self._election.leading and self._settings.leader_election:
-            working.cancel()
-        _, cut_off = await asyncio.wait((working,), timeout=FINISH_SECONDS)
-        working.cancel()
-        await asyncio.wait((working,))
-        if cut_off and leading:
+        if not self._workers.busy:
+            self._working.cancel()  # who waits for the lease, or catches up, hears of no stop
+        await asyncio.wait((self._working,), timeout=FINISH_SECONDS)
+        cut_off = self._workers.busy
+        self._working.cancel()
+        await asyncio.wait((self._working,))
+        if cut_off:
             log.warning("a write was cut off and may still be carried out: the next replica begins when the lease ends")
         else:
             await self._election.release()
@@ -171,6 +172,9 @@ class Process:
         """What only one replica does."""
         await self._catch_up()
         self._reconciler.begin()
+        known = self._store.keys()
+        for key in known:
+            self._queue.add(key)  # if this replica led before, its looks were cut off and its measurements ended
         try:
             await self._workers.run()
         finally:
@@ -215,7 +219,7 @@ class Process:
             await asyncio.sleep(1.0)  # after a 401 kopf logs in again at once, and has another session
             if self._session is session and not self._stopping.is_set():
                 log.critical("kopf's watches have ended; see its lines above. Ending, to be started again")
-                await self._election.release()
+                await self._finish()
                 os._exit(1)  # kopf's tasks can't be cancelled now
 
     def _hear(self, watch: str) -> None:

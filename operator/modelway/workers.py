@@ -64,6 +64,11 @@ class Workers:
         self._stopping = True
         self._queue.wake()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a look is under way, and with it perhaps a write."""
+        return bool(self._since)
+
     def longest(self) -> float:
         """How long the longest look has lasted, in seconds."""
         return time.monotonic() - min(self._since.values()) if self._since else 0.0
