@@ -32,7 +32,9 @@ class Deferring:
         if await self._neighbours.goes_first(key[0]) is None:
             self._keep(key)
             return await self._reconciler.reconcile(key)
-        self._reconciler.leave(key)
+        if not self._reconciler.leave(key):
+            self._keep(key)
+            return Look(gone=True)
         self._left.add(key)
         metrics.LEFT_TO_OTHERS.set(len(self._left))
         return Look(again_after=FRESH_SECONDS)

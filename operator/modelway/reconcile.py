@@ -89,9 +89,10 @@ class Reconciler:
         measured = self._measurer.of(key)
         return observe(self._store, key, self._runtime_image, measured, refusals, self._leads_since)
 
-    def leave(self, key: Key) -> None:
-        """Somebody else looks after it: nothing is measured for it any more."""
+    def leave(self, key: Key) -> bool:
+        """Somebody else looks after it: nothing is measured for it any more. Says whether it is still there."""
         self._measurer.want(key, None)
+        return self._store.resource(key) is not None
 
     async def report_internal_error(self, key: Key, error: Exception) -> None:
         """Says in the ModelDeployment's own status that we failed at it, once; the rest of the status stays."""
@@ -125,5 +126,5 @@ def _look_after(outcome: Outcome) -> Look:
     if outcome.answer is Answer.GONE:
         return Look(reason=outcome.reason)  # its deletion is on the way to us
     if outcome.answer is Answer.UNKNOWN:
-        return Look(again_after=UNKNOWN_SECONDS, reason=outcome.reason)
+        return Look(again_after=UNKNOWN_SECONDS, failed=True, reason=outcome.reason)
     return Look(again_after=outcome.retry_after or None, failed=True, reason=outcome.reason)

@@ -147,13 +147,15 @@ class Looker:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.there = True  # the ModelDeployment
 
     async def reconcile(self, key: Key) -> Look:
         self.told.append(f"looks at {key[1]}")
         return Look()
 
-    def leave(self, key: Key) -> None:
+    def leave(self, key: Key) -> bool:
         self.told.append(f"leaves {key[1]}")
+        return self.there
 
 
 class Neighbour:
@@ -175,5 +177,19 @@ def test_what_is_another_s_is_left_until_that_one_is_gone() -> None:
         assert await deferring.reconcile(("ml", "digits")) == Look()
         assert metrics.REGISTRY.get_sample_value("modelway_left_to_others") == 0
         assert looker.told == ["leaves digits", "looks at digits"]
+
+    asyncio.run(story())
+
+
+def test_what_is_another_s_and_deleted_is_forgotten() -> None:
+    """It was looked at four times a minute, and counted, for as long as the process lived."""
+
+    async def story() -> None:
+        looker = Looker()
+        deferring = Deferring(looker, Neighbour())  # type: ignore[arg-type]
+        await deferring.reconcile(("ml", "digits"))
+        looker.there = False
+        assert await deferring.reconcile(("ml", "digits")) == Look(gone=True)
+        assert metrics.REGISTRY.get_sample_value("modelway_left_to_others") == 0
 
     asyncio.run(story())
