@@ -93,8 +93,14 @@ class Workers:
         except Exception as error:
             metrics.INTERNAL_ERRORS.inc()
             log.exception("internal error at %s/%s; please report it", *key)
-            await self._reconciler.report_internal_error(key, error)
+            await self._report(key, error)
             return Look(failed=True, reason=f"internal error: {error}")
+
+    async def _report(self, key: Key, error: Exception) -> None:
+        try:
+            await self._reconciler.report_internal_error(key, error)
+        except Exception:  # what made the look fail may make this fail, too, and would end all workers
+            log.exception("the internal error at %s/%s could not be told in its status", *key)
 
     def settle(self, key: Key, look: Look) -> str:
         """When to look at the key again; returns the word for it."""
