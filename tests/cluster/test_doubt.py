@@ -43,6 +43,12 @@ class Scene:
     def settle(self) -> str:
         return finished(self.actor.settle(KEY))
 
+    def own(self, name: str) -> None:
+        """A user's Service of a name that we want."""
+        meta = {"namespace": "models", "name": name}
+        theirs = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": {"to": "theirs"}}}
+        self.api.create(theirs, "kubectl")
+
     def lead_to(self) -> list[str]:
         """Where the Services lead that the store knows."""
         records = self.store._owned.get(KEY, {}).values()
@@ -52,6 +58,12 @@ class Scene:
 def switch() -> Apply:
     manifest = {"apiVersion": "v1", "kind": "Service", "metadata": dict(META), "spec": {"selector": {"to": "2"}}}
     return Apply(manifest, create=False, why="a switch")
+
+
+def creation() -> Apply:
+    """It conflicts with nothing, and so would merge into whatever has its name."""
+    meta = {**META, "name": "digits-2"}
+    return Apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": []}}, True, "a test")
 
 
 def removal(scene: Scene) -> Delete:
@@ -126,3 +138,59 @@ def test_a_doubt_is_settled_once() -> None:
     scene.api.after = break_off
     scene.carry_out(switch())
     assert [scene.settle(), scene.settle(), scene.api.reads] == ["", "", 1]
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_creation_in_doubt_takes_nobodys_object(carried_out: bool) -> None:
+    """An apply that was not answered had merged into a user's object, which was ours from then on."""
+    scene = Scene()
+    scene.own("digits-2")
+    if carried_out:
+        scene.api.after = break_off
+    else:
+        scene.api.before = lose
+    assert scene.carry_out(creation()) is Answer.UNKNOWN
+    scene.api.after, scene.api.before = lambda written: None, lambda method, path: None
+    assert scene.settle() == ""
+    assert len(list(scene.store._owned)) == 1 and scene.lead_to() == ["1"]
+    assert scene.carry_out(creation()) is Answer.REFUSED
+    theirs = scene.api.get("Service", "models", "digits-2")
+    assert theirs and "labels" not in theirs["metadata"]
+
+
+def lose(method: str, path: str) -> Response | None:
+    raise OutcomeUnknown("the connection broke before")
+
+
+@pytest.mark.parametrize("trouble", [OutcomeUnknown("timed out"), Unreachable("no route"), 500])
+def test_a_users_object_that_could_not_be_given_back_yet_is_tried_again(trouble: Exception | int) -> None:
+    """It was told to be a bug of ours; or had our labels, and would have been deleted with the ModelDeployment."""
+    scene = Scene()
+    scene.own("digits-2")
+    sent: list[str] = []
+
+    def fail_the_second(method: str, path: str) -> Response | None:
+        sent.append(path)
+        if len(sent) == 1:
+            return None
+        if isinstance(trouble, Exception):
+            raise trouble
+        return Response(trouble, b"{}")
+
+    scene.api.before = fail_the_second
+    assert scene.carry_out(creation()) is Answer.RETRY
+    scene.api.before = lambda method, path: None
+    assert scene.carry_out(creation()) is Answer.REFUSED
+    theirs = scene.api.get("Service", "models", "digits-2")
+    assert theirs and "labels" not in theirs["metadata"]
+
+
+def test_a_doubt_about_what_can_not_be_had_holds_nothing_up() -> None:
+    """The right to see routes was taken away in the same moment: nothing of the ModelDeployment was done any more."""
+    scene = Scene()
+    scene.api.after = break_off
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": dict(META), "spec": {}}
+    assert scene.carry_out(Apply(route, True, "a test")) is Answer.UNKNOWN
+    scene.store.unavailable["HTTPRoute"] = "Forbidden"
+    scene.api.before = lambda method, path: Response(403, b"{}")
+    assert scene.settle() == ""

@@ -118,10 +118,12 @@ class Actor:
         except Unreachable as error:
             return self._note(key, request, Outcome(Answer.RETRY, reason=str(error)))
         except OutcomeUnknown as error:
-            self._doubts.add(key, request.kind, request.name)
+            self._doubts.add(key, request.kind, request.name, _creates(write))
             return self._note(key, request, Outcome(Answer.UNKNOWN, reason=str(error)))
         if response.status >= 500:
-            self._doubts.add(key, request.kind, request.name)  # its storage may have done it all the same
+            self._doubts.add(
+                key, request.kind, request.name, _creates(write)
+            )  # its storage may have done it all the same
         outcome = _judge(request, response, write)
         if outcome.answer is Answer.DONE:
             outcome = await self._take_in(key, request, response, write)
@@ -139,7 +141,7 @@ class Actor:
         if isinstance(write, Touch) and response.status != 200:
             return Outcome(Answer.DONE)
         obj = response.json()
-        if isinstance(write, Apply) and write.create and response.status == 200:
+        if _creates(write) and response.status == 200:
             if owner := foreign_owner(obj):
                 return await self._give_back(request, obj, owner)
             self._store.revive(obj["metadata"]["uid"])
@@ -150,7 +152,9 @@ class Actor:
         """Undoes an apply that merged into somebody else's object. Whatever the watch tells of it is none of ours:
         taken for news, it would make us try again at once, and for ever."""
         self._store.deleted(obj["metadata"]["uid"])
-        await release(self._api, request.path, obj)
+        if trouble := await release(self._api, request.path, obj):
+            reason = f"{request.kind} {request.name} of field manager {owner} could not be given back: {trouble}"
+            return Outcome(Answer.RETRY, reason=reason)
         text = f"there is a {request.kind} of that name that is not Modelway's (field manager {owner})"
         return Outcome(Answer.REFUSED, (Refusal(request.kind, request.name, 409, text),), reason=text)
 
@@ -204,6 +208,10 @@ def _request(namespace: str, write: Write) -> _Request:
         query = _query(names.FIELD_MANAGER, force=not write.create)
     path = BY_KIND[kind].path(namespace, name)
     return _Request(kind, name, verb, "PATCH", path, query, orjson.dumps(manifest), APPLY, write.why)
+
+
+def _creates(write: Write | None) -> bool:
+    return isinstance(write, Apply) and write.create
 
 
 def _judge(request: _Request, response: Response, write: Write | None) -> Outcome:

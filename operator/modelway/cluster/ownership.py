@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from modelway.cluster.client import APPLY, Api
+from modelway.cluster.client import APPLY, Api, OutcomeUnknown, Unreachable
 from modelway.manifests import names
 
 _OURS: Final = frozenset({names.FIELD_MANAGER, names.SEED_FIELD_MANAGER})
@@ -29,12 +29,19 @@ def foreign_owner(obj: Mapping[str, Any]) -> str | None:
     return None
 
 
-async def release(api: Api, path: str, obj: Mapping[str, Any]) -> None:
-    """Gives up every field of ours: applying nothing removes what only we own."""
+async def release(api: Api, path: str, obj: Mapping[str, Any]) -> str:
+    """Gives up every field of ours: applying nothing removes what only we own. Returns why that has to be
+    tried again; "" if not."""
     meta = obj["metadata"]
     nothing = {
         "apiVersion": obj["apiVersion"],
         "kind": obj["kind"],
         "metadata": {"name": meta["name"], "uid": meta["uid"]},
     }
-    await api.send("PATCH", path, {"fieldManager": names.FIELD_MANAGER, "force": "true"}, orjson.dumps(nothing), APPLY)
+    query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+    try:
+        response = await api.send("PATCH", path, query, orjson.dumps(nothing), APPLY)
+    except (Unreachable, OutcomeUnknown) as error:
+        return str(error)
+    passing = response.status >= 500 or response.status in (401, 429)
+    return f"the API server answers {response.status}" if passing else ""
