@@ -73,6 +73,8 @@ class Process:
         )
         self._session: aiohttp.ClientSession | None = None  # kopf's
         self._heard: dict[str, float] = {}  # when each watch last said anything
+        self._lists: set[str] = set()  # what has been listed
+        self._relisted = False  # a watch started anew: what vanished meanwhile was not told
         self._working: asyncio.Task[None]  # of run
         self._complete = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -141,7 +143,6 @@ class Process:
             except (CannotList, Unreachable, OutcomeUnknown) as error:
                 log.warning("counting objects failed: %s", error)
                 await asyncio.sleep(1.0)
-        self._store.relisted = False
         gc.collect()
         gc.freeze()  # what is here now stays; later collections need not look at it
         log.info("the store is complete", extra={"fields": {"modeldeployments": len(self._store.keys())}})
@@ -194,19 +195,25 @@ class Process:
         await self._complete.wait()
         while True:
             await asyncio.sleep(SETTLE_SECONDS)
-            if not self._store.relisted:
+            if not self._relisted:
                 continue
-            self._store.relisted = False
+            self._relisted = False
             try:
                 for change in await self._census.sweep():
                     self._add(change)
             except (CannotList, Unreachable, OutcomeUnknown) as error:
                 log.warning("counting objects failed: %s", error)
-                self._store.relisted = True
+                self._relisted = True
 
     def _new_session(self) -> aiohttp.ClientSession:
-        self._session = self._api.new_session(lean_response(self._store.knows, self.take_in, self._hear))
+        self._session = self._api.new_session(lean_response(self._store.knows, self.take_in, self._hear, self._list))
         return self._session
+
+    def _list(self, path: str) -> None:
+        """One of kopf's lists has come. If it is not the first one, objects may have vanished unnoticed before it: and
+        perhaps all of them, so that nothing in the list itself tells."""
+        self._relisted = self._relisted or path in self._lists
+        self._lists.add(path)
 
     async def _end_if_deaf(self) -> None:
         """When one of kopf's watches fails, kopf closes its session and stops its logins, and all other watches wait

@@ -132,6 +132,26 @@ def test_who_ends_before_it_has_caught_up_gives_the_lease_up() -> None:
     told(story)
 
 
+def test_when_all_of_a_kind_vanished_while_a_watch_was_away_they_are_forgotten() -> None:
+    """The new list was empty, so that no object in it told that it was a second one."""
+
+    async def story() -> None:
+        api = Server()
+        api.create(MODEL_DEPLOYMENT, "kubectl")
+        operator = a_process(api)
+        operator._list("/apis/modelway.io/v1alpha1/modeldeployments")
+        sweeping = asyncio.create_task(operator._sweep())
+        api.delete("ModelDeployment", *KEY)
+        await asyncio.sleep(60)
+        assert api.reads == 0  # the first list is no reason to count
+        operator._list("/apis/modelway.io/v1alpha1/modeldeployments")
+        await asyncio.sleep(60)
+        assert operator._store.keys() == []
+        sweeping.cancel()
+
+    told(story)
+
+
 def holder(api: Server) -> str:
     assert api.lease.obj
     return str(api.lease.obj["spec"]["holderIdentity"])

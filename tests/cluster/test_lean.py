@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import orjson
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from modelway.cluster.lean import _LeanStream, take_line, take_list
+from modelway.cluster.lean import _LeanStream, lean_response, take_line, take_list
 
 META = {
     "namespace": "models",
@@ -102,3 +105,20 @@ def test_bookmarks_that_come_together_stay_apart() -> None:
     line = orjson.dumps(bookmark) + b"\n"
     assert asyncio.run(_read(line + line)) == ([bookmark, bookmark], 1)
     assert asyncio.run(_read(line[:20], line[20:] + line[:5], line[5:])) == ([bookmark, bookmark], 3)
+
+
+def test_each_list_is_told_of_once_also_an_empty_one() -> None:
+    async def story() -> None:
+        async def answer(request: web.Request) -> web.Response:
+            return web.json_response({"kind": "PodList", "metadata": {"resourceVersion": "7"}, "items": None})
+
+        app, told = web.Application(), list[str]()
+        app.router.add_get("/api/v1/pods", answer)
+        lean = lean_response(lambda *_: False, lambda *_: None, lambda _: None, told.append)
+        async with TestServer(app) as server, aiohttp.ClientSession(response_class=lean) as session:
+            for query in ("?limit=250", "?limit=250&continue=x", "?limit=250"):
+                async with session.get(server.make_url("/api/v1/pods" + query)) as page:
+                    assert (await page.json())["items"] == []
+        assert told == ["/api/v1/pods", "/api/v1/pods"]
+
+    asyncio.run(story())

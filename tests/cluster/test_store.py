@@ -148,13 +148,6 @@ def test_an_object_made_anew_under_a_name_replaces_the_former_one_whose_deletion
     assert data(store) == ["anew"]
 
 
-def test_a_listed_object_that_is_known_tells_that_a_watch_began_anew() -> None:
-    store = filled()
-    assert not store.relisted
-    store.see("ConfigMap", None, config_map(11))
-    assert store.relisted
-
-
 HISTORY = [
     ("ADDED", config_map(11, "1")),
     ("MODIFIED", config_map(12, "2")),

@@ -29,6 +29,10 @@ Heard = Callable[[str], None]
 """Called with a watch's path whenever it says anything, be it a bookmark: the API server sends one a minute."""
 
 
+Listed = Callable[[str], None]
+"""Called with a list's path when its first page has come, be it empty."""
+
+
 def take_list(document: dict[str, Any], inbox: Inbox) -> None:
     """Takes a page of a list in, and its objects out of it: what is left is the page's own metadata."""
     kind = document.get("kind", "").removesuffix("List")
@@ -84,7 +88,7 @@ class _LeanStream:
                     yield line + b"\n"
 
 
-def lean_response(known: Known, inbox: Inbox, heard: Heard) -> type[aiohttp.ClientResponse]:
+def lean_response(known: Known, inbox: Inbox, heard: Heard, listed: Listed) -> type[aiohttp.ClientResponse]:
     """The response class of the session that kopf watches with."""
 
     class LeanResponse(aiohttp.ClientResponse):
@@ -100,6 +104,8 @@ def lean_response(known: Known, inbox: Inbox, heard: Heard) -> type[aiohttp.Clie
             document = orjson.loads(await self.read())
             self._body = None  # else the text lives as long as the objects
             if isinstance(document, dict) and "resourceVersion" in document.get("metadata", {}):
+                if "continue" not in self.url.query:
+                    listed(self.url.path)
                 take_list(document, inbox)
             return document
 

@@ -36,14 +36,11 @@ class Store:
         self._keys: dict[str, Key] = {}  # uid -> where its record is
         self._tombstones: dict[str, int] = {}  # uid -> the resourceVersion of its deletion
         self.unavailable: dict[str, str] = {}  # kinds of which nothing can be seen, and why: see kinds.ROUTES
-        self.relisted = False  # a watch started anew: what vanished meanwhile was not told
 
     def see(self, kind: str, event: str | None, obj: Mapping[str, Any]) -> Change | None:
         """Takes an object in. ``event`` is the watch's word, None for a listed object. Returns what it changes."""
         record = record_of(obj, kind)
         old = self.record(record.uid)
-        if event is None and old is not None:
-            self.relisted = True
         if event == "DELETED":
             return self._bury(record.uid, record.version)
         if record.version <= max(old.version if old else 0, self._tombstones.get(record.uid, 0)):
