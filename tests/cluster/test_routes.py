@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pytest
+
+from modelway.cluster.client import ApiServer, Response, Unreachable
+from modelway.cluster.kinds import ROUTES
+from modelway.cluster.routes import RouteWatch
+from modelway.cluster.store import Store
 from tests.cluster.http_api import HttpApi
 from tests.cluster.test_process import MODEL_DEPLOYMENT, is_ok, operator, until
+from tests.sim.api import FakeApi
+from tests.sim.operator import finished
 
 SPEC: dict[str, Any] = {"model": {"uri": "http://models/1.onnx"}}
 BEHIND = MODEL_DEPLOYMENT | {"spec": SPEC | {"traffic": {"gateway": {"parentRefs": [{"name": "public"}]}}}}
@@ -71,3 +80,15 @@ def test_a_route_that_outlived_its_field_is_removed_by_the_next_process(tmp_path
                 await until(lambda: api.api.get("HTTPRoute", "models", "digits") is None)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [401, 500, 503])
+def test_routes_that_could_be_had_are_not_out_of_reach_for_a_moment_s_trouble(status: int) -> None:
+    """A token that changed in the moment of a list withdrew them from everybody, and told that they are forbidden."""
+    api, store = FakeApi(lambda: datetime.now(UTC)), Store()
+    routes = RouteWatch(cast(ApiServer, api), store, (), store.see, lambda change: None)
+    assert finished(routes._list(ROUTES[0]))
+    api.before = lambda method, path: Response(status, b"{}")
+    with pytest.raises(Unreachable):
+        finished(routes._list(ROUTES[0]))
+    assert store.unavailable == {}

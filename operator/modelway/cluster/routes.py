@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS: Final = 300
 AGAIN_SECONDS: Final = 10.0  # between two looks for what was not there; also after an error
 
-_UNAVAILABLE: Final = {404: NOT_SERVED, 401: FORBIDDEN, 403: FORBIDDEN, 500: NOT_SERVED, 503: NOT_SERVED}
+_UNAVAILABLE: Final = {404: NOT_SERVED, 403: FORBIDDEN, 500: NOT_SERVED, 503: NOT_SERVED}  # 401: the token changes
 
 
 class _ListAnew(Exception):
