@@ -165,3 +165,16 @@ def test_a_long_message_is_cut_to_what_the_api_server_takes() -> None:
     api = Answers()
     tell(api, (timedelta(), Event("Warning", "Noise", "Shout", "x" * 5000)))
     assert len(api.sent[0][2]["note"]) == 1024
+
+
+def test_a_long_message_in_any_language_is_cut_by_bytes() -> None:
+    api = Answers()
+    tell(api, (timedelta(), Event("Warning", "Noise", "Shout", "x" + "ü" * 1000)))
+    assert len(api.sent[0][2]["note"].encode()) == 1023
+
+
+def test_a_clock_that_is_set_back_silences_nobody() -> None:
+    api, before = Answers(), counted("dropped")
+    tell(api, (timedelta(), LOADED), (timedelta(hours=-24), Event("Normal", "Other", "Load", "another one")))
+    assert len(api.sent) == 2
+    assert counted("dropped") == before

@@ -31,6 +31,7 @@ QUEUED: Final = 10_000  # Events that wait to be sent: 1,000 objects with ten ne
 BURST: Final = 25  # per object, then one in REFILL: client-go's spam filter
 REFILL: Final = timedelta(minutes=5)
 ATTEMPTS: Final = 5
+NOTE_BYTES: Final = 1024  # the API server counts bytes, and refuses an Event with more
 
 _Identity = tuple[str, str, str, str]  # uid, type, reason, message
 
@@ -74,7 +75,7 @@ class Recorder:
     def _allowed(self, uid: str) -> bool:
         now = self._now()
         bucket = self._buckets.pop(uid, _Bucket(BURST, now))
-        tokens = min(BURST, bucket.tokens + (now - bucket.at) / REFILL)
+        tokens = min(BURST, bucket.tokens + max((now - bucket.at) / REFILL, 0.0))  # a clock may be set back
         self._buckets[uid] = _Bucket(max(tokens - 1, 0), now)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
@@ -141,7 +142,7 @@ class Recorder:
             "type": event.type,
             "reason": event.reason,
             "action": event.action,
-            "note": event.message[:1024],
+            "note": event.message.encode()[:NOTE_BYTES].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
