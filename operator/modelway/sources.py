@@ -64,25 +64,30 @@ class Sources:
     async def _numbers(
         self, session: aiohttp.ClientSession, measure: Measure, before: Measured
     ) -> dict[tuple[str, str], Number]:
-        found = {}
-        for query in measure.queries:
-            former = before.numbers.get(query)
-            if former and not self._due(former, measure):
-                found[query] = former
-                continue
-            asked_at = self._now()
-            answer = await ask(session, *query)
-            if isinstance(answer, str):
-                found[query] = Number(None, answer, (former.errors if former else 0) + 1, asked_at)
-            else:
-                found[query] = Number(answer, "", 0, asked_at)
-        return found
+        """All queries at a time: pods' reports wait for the slowest, and a Prometheus that hangs is one for 5 s."""
+        asked = [self._number(session, query, before.numbers.get(query), measure) for query in measure.queries]
+        return dict(zip(measure.queries, await asyncio.gather(*asked), strict=True))
+
+    async def _number(
+        self, session: aiohttp.ClientSession, query: tuple[str, str], former: Number | None, measure: Measure
+    ) -> Number:
+        if former and not self._due(former, measure):
+            return former
+        asked_at = self._now()
+        answer = await ask(session, *query)
+        if isinstance(answer, str):
+            return Number(None, answer, (former.errors if former else 0) + 1, asked_at)
+        return Number(answer, "", 0, asked_at)
 
     def _due(self, former: Number, measure: Measure) -> bool:
         """Whether a query is to be asked again. While a share is confirmed the pods are asked four times a second; a
         Prometheus that starts anew would have failed five times in a row by then."""
         asked_before = measure.queries_since is not None and former.at < measure.queries_since
-        return asked_before or (self._now() - former.at).total_seconds() >= measure.queries_every
+        return asked_before or not self._within(former.at, measure.queries_every)
+
+    def _within(self, moment: datetime, seconds: float) -> bool:
+        """Whether that was less than so long ago. A moment to come is of a clock that was set back since."""
+        return 0 <= (self._now() - moment).total_seconds() < seconds
 
     async def _golden(
         self, session: aiohttp.ClientSession, key: Key, wanted: Golden | None, before: Measured
@@ -91,7 +96,7 @@ class Sources:
             return dict(before.golden)
         subject = (wanted.candidate, wanted.config_map)
         former = before.golden.get(subject)
-        if former and (former.state != State.INCONCLUSIVE or (self._now() - former.at).total_seconds() < AGAIN):
+        if former and (former.state != State.INCONCLUSIVE or self._within(former.at, AGAIN)):
             return dict(before.golden)
         return {**before.golden, subject: await self._proof(session, key, wanted)}
 

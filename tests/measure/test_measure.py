@@ -84,7 +84,7 @@ def test_a_pods_state_becomes_a_report() -> None:
     ("handler", "said"),
     [
         (answering("", 404), "answers 404 to GET /modelway/state"),
-        (answering("<html>"), ""),
+        (answering("<html>"), "Pod digits-x answers GET /modelway/state with what is no JSON"),
         (answering(json.dumps(STATE | {"generation": -1})), "generation is -1"),
         (answering(b"\x1f\x8b", 200, Content_Encoding="gzip"), ""),  # never unpacked
         (answering("", 302, Location="http://127.0.0.1:1/"), "answers 302"),  # never followed

@@ -60,3 +60,35 @@ def test_it_is_asked_once_more_when_a_step_is_over() -> None:
     over = Measure(0.25, queries_every=3600.0, queries_since=START + timedelta(seconds=60))
     told = asked([0, 61, 61.25], over)
     assert [(number.at - START).total_seconds() for number in told] == [0, 61, 61]
+
+
+def test_a_clock_that_is_set_back_leaves_no_number_as_it_was_until_then() -> None:
+    told = asked([3600, 0, 0.25], Measure(0.25, queries_every=10.0))
+    assert [(number.at - START).total_seconds() for number in told] == [3600, 0, 0]
+
+
+def test_queries_are_asked_at_a_time() -> None:
+    """One after the other, four that hang held the pods' reports up for 20 s."""
+
+    async def story() -> None:
+        waiting, both = 0, asyncio.Event()
+
+        async def answer(request: web.Request) -> web.Response:
+            nonlocal waiting
+            waiting += 1
+            if waiting == 2:
+                both.set()
+            await both.wait()
+            result: Any = {"resultType": "scalar", "result": [0, "0.5"]}
+            return web.json_response({"status": "success", "data": result})
+
+        app = web.Application()
+        app.router.add_get("/api/v1/query", answer)
+        async with TestServer(app) as server:
+            sources = Sources(cast(Api, None), lambda: START)
+            address = str(server.make_url(""))
+            latest = await sources(("ml", "digits"), Measure(1, queries=((address, "a"), (address, "b"))), Measured())
+            assert [number.value for number in latest.numbers.values()] == [0.5, 0.5]
+            await sources.close()
+
+    asyncio.run(story())

@@ -68,6 +68,11 @@ async def _state(
         told = f"Pod {target.pod} answers {answer.status} to GET {runtime.STATE_PATH}."
         return Unreadable(target.pod, target.uid, told)
     try:
-        return parse_report(answer.json(), target.pod, target.uid, clock())
-    except ValueError as error:  # also what is not JSON
+        document = answer.json()
+    except ValueError as error:
+        told = f"Pod {target.pod} answers GET {runtime.STATE_PATH} with what is no JSON: {error}."
+        return Unreadable(target.pod, target.uid, told)
+    try:
+        return parse_report(document, target.pod, target.uid, clock())
+    except ValueError as error:
         return Unreadable(target.pod, target.uid, str(error))
