@@ -6,9 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from modelway.cluster.census import Census
+from modelway.cluster.client import Response
 from modelway.cluster.kinds import NOT_SERVED, ROUTES
 from modelway.cluster.store import Store
+from tests.cluster.test_lease import VirtualTime
 from tests.sim.api import FakeApi
 
 LABELS = {"app.kubernetes.io/managed-by": "modelway", "modelway.io/deployment": "digits"}
@@ -84,3 +88,39 @@ def test_routes_are_waited_for_where_there_are_any() -> None:
         await asyncio.wait_for(catching_up, 10)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_routes_that_can_not_be_listed_any_more_keep_nobody_waiting_for_long(status: int) -> None:
+    """Whoever began to lead did nothing for anybody until they could; and a watch that has begun may go on for 300 s."""
+
+    async def story() -> None:
+        api = new_api()
+        store, _ = filled(api)
+        store.unavailable.clear()
+        api.before = lambda method, path: Response(status, b"{}") if "routes" in path else None
+        async with asyncio.timeout(60):
+            await Census(api, store, ()).catch_up()
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        runner.run(story())
+
+
+def test_a_right_that_is_missing_in_one_of_several_namespaces_is_waited_for_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """kopf's watches would end at it, and with them the process, again and again."""
+
+    async def story() -> None:
+        api = new_api()
+        store, _ = filled(api)
+        api.before = lambda method, path: Response(403, b"{}") if path.endswith("/two/pods") else None
+        flying = asyncio.ensure_future(Census(api, store, ("one", "two")).preflight())
+        await asyncio.sleep(10)
+        assert not flying.done()
+        api.before = lambda method, path: None
+        await asyncio.wait_for(flying, 10)
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        runner.run(story())
+    assert "listing pods in namespace two is forbidden. Give the operator's service account" in caplog.text

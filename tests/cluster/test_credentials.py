@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from modelway.cluster import credentials
 from modelway.cluster.credentials import NoCredentials, find
 
 
@@ -34,6 +35,17 @@ def test_a_token_in_the_kubeconfig(tmp_path: Path) -> None:
 def test_a_token_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from a file\n")
     assert find(kubeconfig(tmp_path, {"tokenFile": str(tmp_path / "token")})).token() == "from a file"
+
+
+def test_a_token_file_that_is_away_for_a_moment_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "TOKEN_SECONDS", -1.0)  # read each time
+    file = tmp_path / "token"
+    file.write_text("first")
+    token = find(kubeconfig(tmp_path, {"tokenFile": str(file)})).token
+    file.unlink()
+    assert token() == "first"
+    file.write_text("second")
+    assert token() == "second"
 
 
 def test_a_credential_plugin(tmp_path: Path) -> None:

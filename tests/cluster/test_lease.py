@@ -146,6 +146,35 @@ def test_a_leader_that_cannot_renew_stops_working(monkeypatch: pytest.MonkeyPatc
     asyncio.run(story())
 
 
+def test_a_watch_that_tells_nonsense_is_begun_anew() -> None:
+    """A line that was cut, or one that is longer than aiohttp reads, ended the standby."""
+
+    async def story() -> None:
+        api = LeaseApi()
+        first = Replica(api, "a")
+        await asyncio.sleep(1)
+        watch, told = api.watch, asyncio.Event()
+
+        async def nonsense(*_: Any) -> AsyncIterator[dict[str, Any]]:
+            told.set()
+            api.watch = watch  # type: ignore[method-assign]
+            yield orjson.loads(b'{"type":"MODI')
+
+        api.watch = nonsense  # type: ignore[method-assign,assignment]
+        second = Replica(api, "b")
+        await told.wait()
+        await asyncio.sleep(5)
+        first.stop.set()
+        await first.task
+        await first.election.release()
+        await asyncio.sleep(1)
+        assert second.election.leading
+        second.task.cancel()
+
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        runner.run(story())
+
+
 class VirtualTime(asyncio.SelectorEventLoop):
     """A loop whose clock jumps to the next timer instead of waiting for it."""
 

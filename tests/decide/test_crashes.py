@@ -88,6 +88,21 @@ def test_or_waits_for_a_person_where_that_is_asked_for() -> None:
     assert cluster.serving != old
 
 
+def test_one_that_is_held_behind_its_last_step_does_not_take_over_when_it_recovers() -> None:
+    """Other pods came in the place of those that had crashed, and it took over by itself."""
+    cluster = all_steps_done(onFailure="Pause")
+    old, candidate = cluster.serving, cluster.candidate
+    crash(cluster, 3)
+    cluster.settle(200)
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == candidate]:
+        fine = tuple(replace(container, restarts=0, exit_reason="", ready=True) for container in pod.containers)
+        del cluster.pods[pod.name]
+        cluster.pods[f"{pod.name}9"] = replace(pod, name=f"{pod.name}9", ready=True, containers=fine)
+    cluster.settle(200)
+    assert cluster.serving == old
+    assert "held" in cluster.resource.status["rollout"]["message"]
+
+
 def test_a_person_who_insists_is_not_overruled_while_the_other_pods_come_up() -> None:
     cluster = begun()
     old = cluster.serving

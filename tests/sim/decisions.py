@@ -173,6 +173,18 @@ def held_only_when_asked(view: View, decide: Decide) -> Objections:
         yield f"nobody asked to hold it: {held}"
 
 
+def held_until_told(view: View, decide: Decide) -> Objections:
+    """One that is held takes over only when a person says so, whatever was counted since."""
+    moves = view.front_after == view.target != view.front and bool(view.marked(view.front, names.PROMOTED_AT))
+    before = parsed(view.marked(view.target, names.PROMOTED_AT)), parsed(view.rollout.get("stepStartedAt"))
+    if not moves or not view.rollout.get("held") or (before[0] and before[1] and before[0] >= before[1]):
+        return
+    same = view.rollout.get("target") == names.revision(view.name, view.target)
+    said = str((view.rollout_after.get("lastAction") or {}).get("action", "")).startswith("promote")
+    if same and not said and view.ready(view.front) and view.rollout.get("plan") == _plan(view):
+        yield f"{view.target} takes over, and nobody said so: it was held, for {view.rollout['held']}"
+
+
 def time_to_look_again(view: View, decide: Decide) -> Objections:
     """10. Each decision carries the time to look again where time alone changes the next one."""
     if view.plan.recheck_after is not None and view.plan.recheck_after < 0:
@@ -213,6 +225,7 @@ RULES: tuple[Callable[[View, Decide], Objections], ...] = (
     steps_take_their_time,
     failures_are_remembered,
     held_only_when_asked,
+    held_until_told,
     time_to_look_again,
     errors_are_noticed,
 )

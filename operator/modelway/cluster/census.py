@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 PAGE: Final = "250"  # metadata with managedFields is 2-4 kB an object; a page stays below 1 MB
 LIST_SECONDS: Final = 30.0
+ROUTE_ATTEMPTS: Final = 10  # a second apart
 SETTLE_SECONDS: Final = 5.0  # what vanished between census and list; and how long kopf's new list takes at most
 
 
@@ -52,7 +53,8 @@ class Census:
         delay = 0.5
         while True:
             try:
-                await asyncio.gather(*(self._page(kind, self._namespaces[0], "1", "") for kind in WATCHED))
+                asked = [(kind, namespace) for kind in WATCHED for namespace in self._namespaces]
+                await asyncio.gather(*(self._page(kind, namespace, "1", "") for kind, namespace in asked))
                 return
             except (CannotList, Unreachable, OutcomeUnknown) as error:
                 log.warning("waiting for the API server: %s", error)
@@ -72,8 +74,8 @@ class Census:
         """Waits until the store knows what is decided by as it is now, and not as it was when a watch last told of it:
         whoever led before may have written until a moment ago."""
         while True:
-            kinds = [*DECISIVE, *(kind for kind in ROUTES if kind.kind not in self._store.unavailable)]
-            listings = await asyncio.gather(*(self._list(kind) for kind in kinds))
+            routes = [kind for kind in ROUTES if kind.kind not in self._store.unavailable]
+            listings = await asyncio.gather(*map(self._list, DECISIVE), *map(self._list_if_possible, routes))
             behind = {found for listing in listings for found in listing.objects.items()}
             if await self._until(lambda some: {each for each in some if not self._store.knows(*each, False)}, behind):
                 return
@@ -111,6 +113,17 @@ class Census:
                     break
         return Listing(objects, version)
 
+    async def _list_if_possible(self, kind: ApiKind) -> Listing:
+        """Nothing, if the API server goes on to refuse: what serves without a Gateway shall not wait for that API."""
+        for _ in range(ROUTE_ATTEMPTS):
+            try:
+                return await self._list(kind)
+            except CannotList as error:
+                log.warning("waiting for %s: %s", kind.plural, error)
+            await asyncio.sleep(1.0)
+        log.warning("going on with %s as they were heard of last", kind.plural)
+        return Listing({}, 0)
+
     async def _page(
         self, kind: ApiKind, namespace: str | None, limit: str, token: str
     ) -> tuple[dict[str, int], str, int]:
@@ -122,7 +135,7 @@ class Census:
         path = kind.path(namespace)
         response = await self._api.send("GET", path, query, accept=METADATA_LIST, within=LIST_SECONDS)
         if response.status != 200:
-            raise CannotList(_remedy(kind, response.status))
+            raise CannotList(_remedy(kind, namespace, response.status))
         body = response.json()
         meta = body["metadata"]
         found = [item["metadata"] for item in body["items"] or ()]  # Go writes an empty list as null
@@ -130,10 +143,11 @@ class Census:
         return objects, meta.get("continue", ""), int(meta["resourceVersion"])
 
 
-def _remedy(kind: ApiKind, status: int) -> str:
-    where = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+def _remedy(kind: ApiKind, namespace: str | None, status: int) -> str:
+    what = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
     if status == 404:
-        return f"the API server does not know {where}. Install the custom resource definitions (crds/)."
+        return f"the API server does not know {what}. Install the custom resource definitions (crds/)."
+    where = f"{what} in namespace {namespace}" if namespace else what
     if status in (401, 403):
         return f"listing {where} is forbidden. Give the operator's service account get, list and watch on it."
     return f"listing {where} answered {status}."

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -173,7 +174,8 @@ def _file_token(path: Path) -> Callable[[], str]:
     def current() -> str:
         nonlocal token, read_at
         if time.monotonic() - read_at > TOKEN_SECONDS:
-            token, read_at = path.read_text().strip(), time.monotonic()
+            with suppress(OSError):  # its writer replaces it in this moment: the former one holds for a while yet
+                token, read_at = path.read_text().strip(), time.monotonic()
         return token
 
     return current

@@ -169,7 +169,7 @@ class Election:
                     patience.reschedule(asyncio.get_running_loop().time() + ahead)
         except TimeoutError:
             return  # expired
-        except (Unreachable, OutcomeUnknown, aiohttp.ClientError) as error:
+        except (Unreachable, OutcomeUnknown, aiohttp.ClientError, ValueError) as error:  # ValueError: no line of JSON
             log.warning("lease not watched: %s", error)
             await asyncio.sleep(RETRY_SECONDS / 2)
         await self._look()

@@ -90,12 +90,12 @@ def _proven_and_enough_ready_pods(situation: Situation) -> bool:
 
 def _proven(situation: Situation) -> bool:
     """No steps are left, or there are none; and the gates are passed. The moment that ended the last step does not
-    promote, too, unless a person did both: deciding twice is deciding once. Nor is a candidate promoted that fails, or
-    crashed a moment ago, while its other pods come up."""
+    promote, too, unless a person did both: deciding twice is deciding once. Nor is a candidate promoted that fails, is
+    held because it did, or crashed a moment ago, while its other pods come up."""
     if situation.stable is None or situation.returning:
         return True
     if situation.position.done:
-        stands = judge(situation).failed is None and not crashes.restless(situation)
+        stands = not _held(situation) and judge(situation).failed is None and not crashes.restless(situation)
         insisted = verbs.insisted(situation.resource, situation.obeyed, situation.target.hash)
         return situation.obeyed.done or (situation.position.began != situation.now and (stands or insisted))
     return not situation.position.steps and gate(situation).passed and not crashes.restless(situation)
