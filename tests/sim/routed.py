@@ -177,7 +177,7 @@ def share_is_given(world: World, view: View) -> str:
     candidate, live = names.revision(view.name, view.target), world.gateways.routes()
     for kind in ROUTES:
         known, route = view.children.get((kind, view.name)), live.get((kind, NAMESPACE, view.name))
-        if kind is Kind.GRPC_ROUTE and not (known and view.spec.serving.grpc):
+        if kind is Kind.GRPC_ROUTE and not (known and view.spec.serving.grpc and _has_grpc(view, view.front)):
             continue  # one of the two revisions has no gRPC
         if known and (route is None or _version(route) != (known.uid, known.generation)):
             return ""  # somebody deleted or edited it a moment ago, of which the operator can't know yet
@@ -191,6 +191,11 @@ def share_is_given(world: World, view: View) -> str:
             if seen.backends.weights.get(candidate, 0) != weight:
                 return f"step {left} is over, but gateway {ref.name} sends {dict(seen.backends.weights)}"
     return ""
+
+
+def _has_grpc(view: View, revision: str) -> bool:
+    record = view.child(Kind.CONTROLLER_REVISION, revision)
+    return record is None or bool(record.body["data"]["serving"].get("grpc"))
 
 
 def _version(route: Mapping[str, Any]) -> tuple[str, int]:

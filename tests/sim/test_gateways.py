@@ -193,6 +193,20 @@ def test_a_gateway_that_is_a_parent_by_another_listener_is_the_same_gateway() ->
     assert not world.api.get("Deployment", NAMESPACE, f"digits-{candidate}")
 
 
+def test_a_candidate_whose_service_was_deleted_may_be_sent_to_all_the_same() -> None:
+    """The gateway has not noticed that it is gone, and goes on when it is back; meanwhile the pods began to forward."""
+    world = shared(GATEWAY, lag=1.0)
+    candidate = "digits-" + document(world)["candidate"]["revision"]
+    world.api.delete("Service", NAMESPACE, candidate)
+    world.edit(lambda spec: spec.update(traffic={}))
+    world.settle(within=0)
+    assert world.api.get("Service", NAMESPACE, candidate)
+    assert given(world).weights[candidate] == 50
+    assert document(world)["weight"] == 0
+    world.settle(within=300)
+    assert document(world)["weight"] == 50
+
+
 def test_a_promotion_takes_the_route_with_it_that_is_not_asked_for_any_more() -> None:
     """The status of the decision that deleted the route told that it would stay."""
     world = shared(GATEWAY, lag=3.0)

@@ -130,13 +130,15 @@ def stays(situation: Situation, kind: Kind, former: Manifest) -> bool:
 
 
 def others(situation: Situation) -> frozenset[str]:
-    """Revisions to which a gateway may send: those that have a Service, but for the one that users reach and those
-    before it."""
+    """Revisions to which a gateway may send: those that have a Service, or are named by a route whose Service somebody
+    deleted, but for the one that users reach and those before it."""
     services = (child for child in situation.live.values() if child.kind is Kind.SERVICE)
-    revisions = frozenset(child.labels.get(names.REVISION, "") for child in services)
-    return (
-        revisions - {"", situation.front} - served_before(situation, situation.stable.number if situation.stable else 0)
-    )
+    named = {each for kind in ROUTES for each in weights_of(live_route(situation, kind))}
+    prefix = names.revision(situation.resource.name, "")
+    revisions = {child.labels.get(names.REVISION, "") for child in services}
+    revisions |= {each.removeprefix(prefix) for each in named if each.startswith(prefix)}
+    former = served_before(situation, situation.stable.number if situation.stable else 0)
+    return frozenset(revisions - {"", situation.front} - former)
 
 
 def parents_leave(situation: Situation, kind: Kind, manifest: Manifest) -> bool:
