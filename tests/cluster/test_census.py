@@ -92,7 +92,7 @@ def test_routes_are_waited_for_where_there_are_any() -> None:
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_routes_that_can_not_be_listed_any_more_keep_nobody_waiting_for_long(status: int) -> None:
-    """Whoever began to lead did nothing for anybody until they could; and a watch that has begun may go on for 300 s."""
+    """Who began to lead did nothing for anybody until they could, and a watch that has begun may go on for 300 s."""
 
     async def story() -> None:
         api = new_api()

@@ -155,7 +155,7 @@ def test_a_watch_that_tells_nonsense_is_begun_anew() -> None:
         await asyncio.sleep(1)
         watch, told = api.watch, asyncio.Event()
 
-        async def nonsense(*_: Any) -> AsyncIterator[dict[str, Any]]:
+        async def nonsense(*_: Any, **__: Any) -> AsyncIterator[dict[str, Any]]:
             told.set()
             api.watch = watch  # type: ignore[method-assign]
             yield orjson.loads(b'{"type":"MODI')
