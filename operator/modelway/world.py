@@ -96,6 +96,7 @@ class Pod:
     containers: tuple[ContainerState, ...] = ()
     address: str = ""  # its IP
     touched: str = ""  # the traffic document's generation with which it was touched last
+    unready_since: datetime | None = None  # when it was found not to be ready, if it is not
 
 
 @dataclass(frozen=True, slots=True)

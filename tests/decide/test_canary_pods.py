@@ -162,6 +162,28 @@ def test_what_was_counted_while_a_node_was_lost_is_forgotten() -> None:
     assert cluster.look().writes == ()
 
 
+def test_nothing_counts_until_nobody_calls_the_pods_of_a_lost_node_any_more() -> None:
+    """Service proxies learn of it a second or two after us, and what they did meanwhile was the candidate's failure."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    before = cluster.document
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]:
+        server = ContainerState("server", False, True, 0)
+        lost = replace(pod, ready=False, unready_since=cluster.now, containers=(pod.containers[0], server))
+        cluster.pods[pod.name] = lost
+    for _ in range(4):
+        cluster.wait(1)
+        plan = cluster.look()
+        assert (cluster.document["epoch"], cluster.document["pods"]) == (before["epoch"], before["pods"])
+        assert plan.recheck_after is not None and plan.recheck_after <= 5
+    cluster.wait(2)
+    cluster.look()
+    assert cluster.document["candidate"] == before["candidate"], "it was not given up"
+    assert cluster.document["epoch"] != before["epoch"]
+
+
 def test_a_server_that_crashes_again_and_again_is_no_lost_node() -> None:
     """Between two crashes it seems ready for a moment, and does not answer."""
     cluster = settled(canary(ONE))

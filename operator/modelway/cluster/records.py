@@ -138,6 +138,7 @@ def _pack_pod(obj: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Any]:
         ],
         status.get("podIP", "") if is_ready else "",
         (meta.get("annotations") or {}).get(names.TRAFFIC, ""),
+        ready.get("lastTransitionTime") if ready.get("status") in ("False", "Unknown") else None,
     ]
 
 
@@ -204,7 +205,9 @@ def unpack_child(record: Record) -> Child:
 def unpack_pod(record: Record) -> Pod:
     """A pod of one of our Deployments."""
     fields = orjson.loads(record.body)
-    revision, phase, node, ready, deleting, created, since, unschedulable, containers, address, touched = fields
+    revision, phase, node, ready, deleting, created, since, unschedulable, containers, address, touched, unready = (
+        fields
+    )
     return Pod(
         name=record.name,
         uid=record.uid,
@@ -219,4 +222,5 @@ def unpack_pod(record: Record) -> Pod:
         containers=tuple(ContainerState(*container) for container in containers),
         address=address,
         touched=touched,
+        unready_since=datetime.fromisoformat(unready) if unready else None,
     )

@@ -10,7 +10,7 @@ candidate's ready pod does not answer us either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from modelway.world import Kind, Pod
@@ -23,6 +23,8 @@ UNHEARD: Final = "A ready pod of the candidate does not answer: its node may be 
 
 # A server that hangs is silent, too: it is judged when its node would be known to be lost (50 s, and a look each 5 s).
 PATIENCE: Final = timedelta(seconds=60)
+# Until every service proxy knows that a lost pod is none to call any more; it takes a second or two.
+SPREAD: Final = timedelta(seconds=5)
 ONE_ROUND: Final = timedelta(seconds=0.2)  # between the answers of pods that were asked at the same time
 
 
@@ -35,8 +37,8 @@ def excuse(situation: Situation) -> str:
 
 def counted_pods(situation: Situation) -> list[str]:
     """The candidate's pods whose answers count in this epoch, by the last part of their names, sorted: those that were
-    ready once and are there still."""
-    here = _here(situation)
+    ready once and are there still, or are called still."""
+    here = _here(situation) | (_before(situation.document) if _called(situation) else set())
     ready = {_short(pod.name) for pod in _pods(situation) if pod.ready}
     return sorted(ready | (_before(situation.document) & here))
 
@@ -63,7 +65,21 @@ def epoch(situation: Situation, steps: str) -> str:
     if name != now or not number.isdigit():
         generation = situation.document.get("generation")
         return f"{now}.{generation if isinstance(generation, int) else 0}"
-    return f"{now}.{int(number) + (disturbed(situation) or _anew(situation))}"
+    forgotten = disturbed(situation) and not _called(situation)
+    return f"{now}.{int(number) + (forgotten or _anew(situation))}"
+
+
+def settles_at(situation: Situation) -> datetime | None:
+    """When nobody calls the pods of a lost node any more; None if none was lost."""
+    lost = [pod for pod in _pods(situation) if _lost(pod) and _short(pod.name) in _before(situation.document)]
+    since = [pod.unready_since for pod in lost if pod.unready_since]
+    return max(since) + SPREAD if since else None
+
+
+def _called(situation: Situation) -> bool:
+    """Whether pods whose node is lost may be called still: what is counted meanwhile is to be forgotten, too."""
+    settles = settles_at(situation)
+    return settles is not None and situation.now < settles
 
 
 def _anew(situation: Situation) -> bool:

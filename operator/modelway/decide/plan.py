@@ -14,7 +14,7 @@ from modelway.api.resource import InvalidSpec, Spec, parse_spec
 from modelway.manifests.timestamps import parsed
 from modelway.world import Apply, Delete, Kind, Plan, Seed, World, Write
 
-from . import crashes, diagnosis
+from . import crashes, diagnosis, disturbance
 from .advance import advance, due
 from .cause import failure
 from .desired import Aim, aim, desired
@@ -131,9 +131,8 @@ def _recheck_after(situation: Situation, found: Stage, target: Aim, going: Retir
         moments.append(settled)
     if found in TIMED:
         moments += [moment for moment in (given_up_at(situation),) if moment]
-        moments += [
-            moment for moment in (crashes.calm_at(situation), alone_at(situation)) if moment and moment > situation.now
-        ]
+        calm = crashes.calm_at(situation), alone_at(situation), disturbance.settles_at(situation)
+        moments += [moment for moment in calm if moment and moment > situation.now]
         # A step whose time is over waits for what is measured, which wakes by itself: no reason to look without pause.
         moments += [moment for moment in (situation.position.ends_at,) if moment and moment > situation.now]
     if found is Stage.STEPPING and due(situation):
