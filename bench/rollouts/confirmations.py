@@ -28,7 +28,7 @@ class Confirmation:
         return self.confirmed - self.asked
 
     def beside(self, silences: Iterable[tuple[float, float]]) -> bool:
-        """Whether some node heard nothing for a part of the time: what is for its pods waits there."""
+        """Whether some node heard nothing for a part of the time, or nobody led: what is for its pods waits then."""
         return any(self.asked <= end and begun <= self.confirmed for begun, end in silences)
 
 

@@ -16,7 +16,9 @@ from e2e.cluster.commands import CommandFailed
 from e2e.steps import SYSTEM, Namespace
 
 one_at_a_time = threading.Lock()  # one node may be away, not both
-silences: list[tuple[float, float]] = []  # from when until when a kubelet heard nothing, by the wall clock
+# From when until when a kubelet heard nothing, or there may have been no leader, by the wall clock.
+silences: list[tuple[float, float]] = []
+NEXT_LEADER = 17.0  # seconds until another one has begun at the latest: the lease runs out after 15
 # Shorter than the 20 s after which a silent node counts as lost: its pods are then NotReady, though they answer, and
 # where all of a model's are there (one after a drain, on two nodes) nobody can be sent to any.
 HANGS = 12.0
@@ -30,6 +32,7 @@ def kill_the_leader(namespace: Namespace) -> None:
         with suppress(OSError):
             if f"MODELWAY_IDENTITY={leader}\0".encode() in environment.read_bytes():
                 os.kill(int(environment.parent.name), signal.SIGKILL)
+                silences.append((time.time(), time.time() + NEXT_LEADER))
                 return
 
 

@@ -45,9 +45,9 @@ def requests(reports: Mapping[str, Report], losses: Sequence[Loss], begun: float
 
 
 def shares(found: Sequence[Confirmation], silences: Sequence[tuple[float, float]]) -> None:
-    """How long a new share takes to all stable pods: where every node listens, and where one does not."""
+    """How long a new share takes to all stable pods: where every node and a leader listen, and where one does not."""
     beside = [each.beside(silences) for each in found]
-    for when, silent in (("all nodes listening", False), ("a node silent meanwhile", True)):
+    for when, silent in (("all nodes and a leader listening", False), ("a node silent or no leader meanwhile", True)):
         waits = sorted(each.seconds for each, was in zip(found, beside, strict=True) if was is silent)
         if waits:
             p50, p99 = statistics.median(waits), waits[int(len(waits) * 0.99)]
