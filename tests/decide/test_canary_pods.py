@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,23 @@ from modelway.world import ContainerState, Kind
 from tests.decide.cluster import Cluster, settled
 from tests.decide.pods import crash
 from tests.decide.test_canary import CHECKS, ONE, STEPS, TWO, canary, shares, step
+
+
+def erroring_at_a_quarter() -> Cluster:
+    """A candidate that fails half of its requests has just got its first share."""
+    cluster = settled(canary(ONE))
+    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
+    while shares(cluster)[0] != 25:
+        step(cluster)
+    return cluster
+
+
+def lose_its_nodes(cluster: Cluster, since: datetime | None = None) -> None:
+    """The node controller says that the candidate's pods are not ready; their containers were when last heard of."""
+    for pod in [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]:
+        server = ContainerState("server", False, True, 0)
+        lost = replace(pod, ready=False, unready_since=since, containers=(pod.containers[0], server))
+        cluster.pods[pod.name] = lost
 
 
 def test_one_that_crashes_again_and_again_is_rolled_back_whatever_it_answers_in_between() -> None:
@@ -47,10 +64,7 @@ def test_a_share_that_is_held_back_belongs_to_the_same_epoch() -> None:
 
 
 def test_pods_that_a_drain_takes_away_are_no_failure_of_the_candidates() -> None:
-    cluster = settled(canary(ONE))
-    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
-    while shares(cluster)[0] != 25:
-        step(cluster)
+    cluster = erroring_at_a_quarter()
     before = cluster.document
     assert before["pods"]
     for pod in [pod for pod in cluster.pods.values() if pod.revision == before["candidate"]["revision"]]:
@@ -119,10 +133,7 @@ def silent(cluster: Cluster, revision: str, seconds: float) -> None:
 @pytest.mark.parametrize(("seconds", "given_up"), [(0, True), (5, False), (59, False), (61, True)])
 def test_failures_are_no_evidence_while_a_ready_pod_is_silent(seconds: float, given_up: bool) -> None:
     """Its node may be lost, which Kubernetes needs most of a minute to notice; or the server hangs."""
-    cluster = settled(canary(ONE))
-    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
-    while shares(cluster)[0] != 25:
-        step(cluster)
+    cluster = erroring_at_a_quarter()
     cluster.run_controllers()
     candidate = cluster.candidate
     silent(cluster, candidate, seconds)
@@ -132,10 +143,7 @@ def test_failures_are_no_evidence_while_a_ready_pod_is_silent(seconds: float, gi
 
 
 def test_a_pod_that_never_answered_may_have_answered_a_former_leader() -> None:
-    cluster = settled(canary(ONE))
-    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
-    while shares(cluster)[0] != 25:
-        step(cluster)
+    cluster = erroring_at_a_quarter()
     cluster.run_controllers()
     heard = {uid: report for uid, report in cluster.measured.reports.items() if report.revision != cluster.candidate}
     cluster.measured = replace(cluster.measured, reports=heard)
@@ -146,14 +154,9 @@ def test_a_pod_that_never_answered_may_have_answered_a_former_leader() -> None:
 
 def test_what_was_counted_while_a_node_was_lost_is_forgotten() -> None:
     """Then the node controller says that the pod is not ready, though its containers were when last heard of."""
-    cluster = settled(canary(ONE))
-    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
-    while shares(cluster)[0] != 25:
-        step(cluster)
+    cluster = erroring_at_a_quarter()
     before = cluster.document
-    for pod in [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]:
-        server = ContainerState("server", False, True, 0)
-        cluster.pods[pod.name] = replace(pod, ready=False, containers=(pod.containers[0], server))
+    lose_its_nodes(cluster)
     cluster.wait(1)
     cluster.look()
     after = cluster.document
@@ -164,15 +167,9 @@ def test_what_was_counted_while_a_node_was_lost_is_forgotten() -> None:
 
 def test_nothing_counts_until_nobody_calls_the_pods_of_a_lost_node_any_more() -> None:
     """Service proxies learn of it a second or two after us, and what they did meanwhile was the candidate's failure."""
-    cluster = settled(canary(ONE))
-    cluster.change(canary("s3://models/erroring/", steps=STEPS[1:], analysis={"checks": CHECKS["checks"][:2]}))
-    while shares(cluster)[0] != 25:
-        step(cluster)
+    cluster = erroring_at_a_quarter()
     before = cluster.document
-    for pod in [pod for pod in cluster.pods.values() if pod.revision == cluster.candidate]:
-        server = ContainerState("server", False, True, 0)
-        lost = replace(pod, ready=False, unready_since=cluster.now, containers=(pod.containers[0], server))
-        cluster.pods[pod.name] = lost
+    lose_its_nodes(cluster, since=cluster.now)
     for _ in range(4):
         cluster.wait(1)
         plan = cluster.look()
