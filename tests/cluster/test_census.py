@@ -44,17 +44,27 @@ def new_api() -> FakeApi:
     return FakeApi(lambda: datetime.now(UTC))
 
 
+def write_another(api: FakeApi) -> None:
+    """Another traffic document, of which the watch has not told yet."""
+    api.update("ConfigMap", "models", "digits-traffic", "modelway", lambda live: live.update(data={"x": "2"}))
+
+
+async def waits_until_told(api: FakeApi, store: Store, streams: Any) -> None:
+    """Who begins to lead does nothing until the watches have told."""
+    catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
+    for _ in range(LOOKS):
+        await asyncio.sleep(0.02)
+    assert not catching_up.done()
+    deliver(store, streams)
+    await asyncio.wait_for(catching_up, 10)
+
+
 def test_who_begins_to_lead_waits_for_the_last_write_of_who_led_before() -> None:
     async def story() -> None:
         api = new_api()
         store, streams = filled(api)
-        api.update("ConfigMap", "models", "digits-traffic", "modelway", lambda live: live.update(data={"x": "2"}))
-        catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
-        for _ in range(LOOKS):
-            await asyncio.sleep(0.02)
-        assert not catching_up.done()
-        deliver(store, streams)
-        await asyncio.wait_for(catching_up, 10)
+        write_another(api)
+        await waits_until_told(api, store, streams)
 
     asyncio.run(story())
 
@@ -63,7 +73,7 @@ def test_an_object_that_went_meanwhile_is_not_waited_for() -> None:
     async def story() -> None:
         api = new_api()
         store, streams = filled(api)
-        api.update("ConfigMap", "models", "digits-traffic", "modelway", lambda live: live.update(data={"x": "2"}))
+        write_another(api)
         catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
         await asyncio.sleep(0)
         api.delete("ConfigMap", "models", "digits-traffic")
@@ -80,12 +90,7 @@ def test_routes_are_waited_for_where_there_are_any() -> None:
         store.unavailable.clear()
         meta = {"namespace": "models", "name": "digits", "labels": LABELS}
         api.create({"kind": "HTTPRoute", "metadata": meta, "spec": {}}, "modelway")
-        catching_up = asyncio.ensure_future(Census(api, store, ()).catch_up())
-        for _ in range(LOOKS):
-            await asyncio.sleep(0.02)
-        assert not catching_up.done()
-        deliver(store, streams)
-        await asyncio.wait_for(catching_up, 10)
+        await waits_until_told(api, store, streams)
 
     asyncio.run(story())
 
