@@ -38,10 +38,10 @@ def kill_the_leader(namespace: Namespace) -> None:
 
 def silence_a_kubelet() -> None:
     """A node's kubelet hangs for a while: its pods go on, but nothing starts, stops or is refreshed there."""
-    kubelets = _kubelets()
-    if not kubelets:
-        return
     with one_at_a_time:
+        kubelets = _kubelets()  # not before: that of a node that was lost meanwhile is another process
+        if not kubelets:
+            return
         chosen = random.choice(kubelets)
         begun = time.time()
         os.kill(chosen, signal.SIGSTOP)
