@@ -121,9 +121,8 @@ class Actor:
             self._doubts.add(key, request.kind, request.name, _creates(write))
             return self._note(key, request, Outcome(Answer.UNKNOWN, reason=str(error)))
         if response.status >= 500:
-            self._doubts.add(
-                key, request.kind, request.name, _creates(write)
-            )  # its storage may have done it all the same
+            # Its storage may have done it all the same.
+            self._doubts.add(key, request.kind, request.name, _creates(write))
         outcome = _judge(request, response, write)
         if outcome.answer is Answer.DONE:
             outcome = await self._take_in(key, request, response, write)
